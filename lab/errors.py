@@ -1,0 +1,55 @@
+"""Every error a user of the lab can meet.
+
+LabError             something went wrong inside the lab            exit 5
+ |- CheckFailed      a check did not hold                           exit 1
+ |- ConfigError      a lab file or an argument is wrong             exit 2
+ |- TimedOut         a wait ended without what it waited for        exit 3
+ |- HostError        this machine cannot run the lab as it is       exit 4
+ `- CommandFailed    a command on a node exited non-zero (in shell) exit 5
+"""
+
+from __future__ import annotations
+
+
+class LabError(Exception):
+    """What happened, where, what was last seen there and what to try next."""
+
+    exit_code = 5
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        node: str | None = None,
+        last_seen: str | None = None,
+        try_next: str | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.node = node
+        self.last_seen = last_seen
+        self.try_next = try_next
+
+    def __str__(self) -> str:
+        lines = [f"{self.node}: {self.what}" if self.node else self.what]
+        if self.last_seen:
+            lines.append("  last seen: " + self.last_seen.strip().replace("\n", "\n             "))
+        if self.try_next:
+            lines.append(f"  try next:  {self.try_next}")
+        return "\n".join(lines)
+
+
+class CheckFailed(LabError):
+    exit_code = 1
+
+
+class ConfigError(LabError):
+    exit_code = 2
+
+
+class TimedOut(LabError):
+    exit_code = 3
+
+
+class HostError(LabError):
+    exit_code = 4
