@@ -35,7 +35,7 @@ def wait_until(
             if answer:
                 return answer
             last = repr(answer)
-        except Exception as error:  # noqa: BLE001 - whatever a check meets is "not yet"
+        except Exception as error:  # whatever a check meets is "not yet"
             last = f"{type(error).__name__}: {error}"
         if time.monotonic() >= deadline:
             break

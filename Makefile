@@ -1,0 +1,34 @@
+.DEFAULT_GOAL := help
+.PHONY: help lab-up lab-down status features test unit lint bench venv
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+lab-up: ## bring the lab up (installs what the host lacks, asks before sudo)
+	@lab/host.sh
+	@.venv/bin/lab up
+
+lab-down: venv ## take the lab down and remove all it made
+	@.venv/bin/lab down
+
+status: venv ## what runs, and where
+	@.venv/bin/lab status
+
+features: venv ## play the scenarios on the lab that is up
+	@.venv/bin/pytest features/
+
+test: unit lab-up ## unit, then the lab up, then features
+	@.venv/bin/pytest features/
+
+unit: venv ## the tests that need no machines
+	@.venv/bin/pytest tests/
+
+lint: venv ## style and types
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+
+bench: venv ## measure the lab
+	@.venv/bin/python -m bench
+
+venv:
+	@lab/host.sh --venv-only

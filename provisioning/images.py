@@ -1,0 +1,395 @@
+"""The container images of the lab, and the warm copy of its registry.
+
+    base           Debian, made with debootstrap; every other image is FROM it
+    node           a machine of the lab
+    service images nginx, mongo, jenkins, swarm, registrator, and each service in each of its releases
+
+An image is tagged with a digest of everything it is made from, so "is it there?" is "is it current?".
+What the lab's registry serves is pushed once on the host and kept in the cache: with it and the node
+image a bring-up builds nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import httpx
+from docker.errors import DockerException, ImageNotFound
+
+from lab.config import Lab
+from lab.errors import HostError, LabError
+from lab.waiting import wait_until
+from provisioning.artifacts import cache_root, inputs_digest, obtain
+
+Progress = Callable[[str], None]
+
+LABEL = "bluegreen-lab"
+REPOSITORY = "bluegreen-lab"
+NODE_IMAGE = f"{REPOSITORY}/node"
+FOLDERS = Path(__file__).parent / "images"
+SUITE = "bookworm"
+INFRASTRUCTURE = ("nginx", "mongo", "jenkins", "swarm", "registrator")
+INFRASTRUCTURE_RELEASE = "1"
+ARTIFACTS = {
+    "books-service": "pymongo",
+    "jenkins": "jenkins",
+    "mongo": "mongo",
+    "registrator": "registrator",
+    "swarm": "swarm",
+}
+BUILDS_AT_ONCE = 2
+SILENCE = 900  # seconds a build may print nothing
+LAST_LINES = 25
+NOT_FOUND = 127  # what a shell exits with when it lacks a command
+FREE_PORT: Any = {"5000/tcp": ("127.0.0.1", None)}  # None: Docker chooses; unknown to the type stubs
+REGISTRY_CONFIG = """\
+version: 0.1
+log: {level: warn}
+storage: {filesystem: {rootdirectory: /store}}
+http: {addr: "0.0.0.0:5000"}
+"""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image and the release of it; the digest is 12 hex digits over everything it is made from."""
+
+    name: str
+    release: str
+    digest: str
+
+    @property
+    def tag(self) -> str:
+        return f"{REPOSITORY}/{self.name}:{self.release}-{self.digest}"
+
+
+@dataclass(frozen=True)
+class Push:
+    """An image and a tag under which the lab's registry serves it."""
+
+    image: Image
+    tag: str
+
+
+# --- what is wanted: functions of the lab's file and the files of this repository ----------------------
+
+
+def digest_of(parts: Iterable[str]) -> str:
+    """12 hex digits; lengths are part of it, so ("ab", "c") is not ("a", "bc")."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(f"{len(part)}:{part},".encode())
+    return whole.hexdigest()[:12]
+
+
+def folder_digest(folder: Path) -> str:
+    """Over the names, contents and executable bits of the files of a folder."""
+    return digest_of(word for file in _files(folder) for word in _said_of(folder, file))
+
+
+def _said_of(folder: Path, file: Path) -> tuple[str, str, str]:
+    executable = "x" if os.access(file, os.X_OK) else "-"
+    content = hashlib.sha256(file.read_bytes()).hexdigest()
+    return file.relative_to(folder).as_posix(), executable, content
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+
+
+def base_image(lab: Lab) -> Image:
+    return Image("base", SUITE, digest_of([lab.name, SUITE, folder_digest(FOLDERS / "base")]))
+
+
+def node_image(lab: Lab) -> Image:
+    return _image(lab, "node", "1")
+
+
+def wanted(lab: Lab) -> tuple[Image, ...]:
+    """The images that the lab's registry serves."""
+    infrastructure = [_image(lab, name, INFRASTRUCTURE_RELEASE) for name in INFRASTRUCTURE]
+    services = [
+        _image(lab, service.name, release) for service in lab.services for release in service.releases
+    ]
+    return (*infrastructure, *services)
+
+
+def pushes(lab: Lab) -> tuple[Push, ...]:
+    """Every image under its release; `latest` is the first release."""
+    first = {service.name: service.releases[0] for service in lab.services}
+    return tuple(
+        Push(image, tag)
+        for image in wanted(lab)
+        for tag in (image.release, "latest")
+        if tag != "latest" or image.release == first.get(image.name, INFRASTRUCTURE_RELEASE)
+    )
+
+
+def store_path(lab: Lab) -> Path:
+    """Where the registry's content for exactly these images is kept, once it is there."""
+    said = [word for push in pushes(lab) for word in (push.image.name, push.tag, push.image.digest)]
+    return cache_root() / "registry" / digest_of(said)
+
+
+def _image(lab: Lab, name: str, release: str) -> Image:
+    folder = FOLDERS / name
+    if not (folder / "Dockerfile").is_file():
+        raise LabError(
+            f"there is no recipe for the image {name}",
+            try_next=f"write provisioning/images/{name}/Dockerfile",
+        )
+    artifact = inputs_digest(ARTIFACTS[name]) if name in ARTIFACTS else ""
+    return Image(name, release, image_digest(folder_digest(folder), artifact, build_args(lab, release)))
+
+
+def image_digest(folder: str, artifact: str, args: Mapping[str, str]) -> str:
+    """`args` name the base image by its tag, which holds the base's digest (and, in it, the lab's name)."""
+    return digest_of([folder, artifact, *(f"{key}={value}" for key, value in sorted(args.items()))])
+
+
+def build_args(lab: Lab, release: str) -> dict[str, str]:
+    return {"BASE": base_image(lab).tag, "RELEASE": release}
+
+
+# --- building ------------------------------------------------------------------------------------------
+
+
+def prepare(lab: Lab, progress: Progress) -> Path:
+    """What a bring-up needs: the node image in the host's engine, and the registry's content. Its folder."""
+    if not store_path(lab).is_dir():
+        build_all(lab, progress)
+    build_node(lab, progress)
+    return registry_store(lab, progress)
+
+
+def build_all(lab: Lab, progress: Progress) -> tuple[Image, ...]:
+    """Build what the host's engine does not hold yet; two images at a time."""
+    build_base(lab, progress)
+    images = (node_image(lab), *wanted(lab))
+    _at_once(lambda image: build(lab, image, progress), images)
+    _tag_node(lab)
+    _drop_leftovers(lab)
+    return (base_image(lab), *images)
+
+
+def build_node(lab: Lab, progress: Progress) -> Image:
+    image = node_image(lab)
+    if not _is_built(image):
+        build_base(lab, progress)
+        build(lab, image, progress)
+    _tag_node(lab)
+    return image
+
+
+def build_base(lab: Lab, progress: Progress) -> Image:
+    image = base_image(lab)
+    if _is_built(image):
+        return image
+    progress(f"image base: Debian {SUITE}")
+    with _scratch("base") as scratch:
+        _debootstrap(scratch)
+        label = f'LABEL "{LABEL}"="{lab.name}"'
+        with _engine() as engine:
+            engine.api.import_image_from_file(
+                str(scratch / "root.tar"), image.tag.split(":")[0], image.tag.split(":")[1], changes=[label]
+            )
+    if not _is_built(image):
+        raise LabError("the engine did not take the base image in", try_next="docker system df")
+    return image
+
+
+def _debootstrap(scratch: Path) -> None:
+    make = [str(FOLDERS / "base" / "make"), SUITE, str(scratch / "root"), str(scratch / "root.tar")]
+    command = make if os.geteuid() == 0 else ["sudo", *make]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode == NOT_FOUND:
+        raise HostError(
+            "debootstrap is missing",
+            last_seen=_tail(done.stdout),
+            try_next="sudo apt-get install debootstrap",
+        )
+    if done.returncode != 0:
+        raise LabError(f"debootstrap ended with {done.returncode}", last_seen=_tail(done.stdout))
+
+
+def build(lab: Lab, image: Image, progress: Progress) -> Image:
+    """Build one image, unless the engine has it."""
+    if _is_built(image):
+        return image
+    progress(f"image {image.name} {image.release}")
+    context = _context(image.name, progress)
+    with _engine() as engine:
+        said = engine.api.build(
+            fileobj=context, custom_context=True, decode=True, rm=True, forcerm=True,
+            tag=image.tag, labels={LABEL: lab.name}, buildargs=build_args(lab, image.release),
+        )  # fmt: skip
+        _follow(f"the image {image.name} {image.release} did not build", said)
+    return image
+
+
+def _context(name: str, progress: Progress) -> io.BytesIO:
+    """The image's folder, and the artifact it holds as artifacts/NAME/."""
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as tar:
+        _pack(tar, FOLDERS / name, "")
+        if name in ARTIFACTS:
+            artifact = obtain(ARTIFACTS[name], progress)
+            _pack(tar, artifact.path, f"artifacts/{artifact.name}/")
+    whole.seek(0)
+    return whole
+
+
+def _pack(tar: tarfile.TarFile, source: Path, prefix: str) -> None:
+    """Add a file or the files of a folder; owned by root and undated, so equal content is an equal layer."""
+    for file in [source] if source.is_file() else _files(source):
+        inside = file.name if source.is_file() else file.relative_to(source).as_posix()
+        entry = tar.gettarinfo(str(file), prefix + inside)
+        entry.mode = 0o755 if os.access(file, os.X_OK) else 0o644
+        entry.uid = entry.gid = entry.mtime = 0
+        entry.uname = entry.gname = "root"
+        with file.open("rb") as content:
+            tar.addfile(entry, content)
+
+
+def _tag_node(lab: Lab) -> None:
+    """The Vagrantfile asks for NODE_IMAGE:latest."""
+    with _engine() as engine:
+        engine.api.tag(node_image(lab).tag, NODE_IMAGE, "latest")
+
+
+def _drop_leftovers(lab: Lab) -> None:
+    """Stages that only served to build have no tag; they have the lab's mark from the base image."""
+    with _engine() as engine:
+        engine.images.prune(filters={"dangling": True, "label": f"{LABEL}={lab.name}"})
+
+
+def _is_built(image: Image) -> bool:
+    with _engine() as engine:
+        try:
+            engine.images.get(image.tag)
+        except ImageNotFound:
+            return False
+        return True
+
+
+# --- the registry's content ----------------------------------------------------------------------------
+
+
+def registry_store(lab: Lab, progress: Progress) -> Path:
+    """The folder with what the lab's registry serves; the images must be built when it is not there yet."""
+    store = store_path(lab)
+    if store.is_dir():
+        return store
+    progress("registry: pushing the images once")
+    with _scratch("registry") as scratch:
+        filled = scratch / "store"
+        with _registry(lab, filled) as address:
+            _at_once(lambda push: _push(address, push), pushes(lab))
+        store.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(filled, store)
+    return store
+
+
+@contextmanager
+def _registry(lab: Lab, filled: Path) -> Iterator[str]:
+    """A registry on a free port of the loopback, where Docker speaks plain HTTP; it keeps all in `filled`."""
+    filled.mkdir()
+    config = filled.parent / "config.yml"
+    config.write_text(REGISTRY_CONFIG)
+    with _engine() as engine:
+        container = engine.containers.run(
+            node_image(lab).tag,
+            ["serve", "/config.yml"],
+            entrypoint=["docker-registry"],
+            detach=True,
+            user=f"{os.getuid()}:{os.getgid()}",
+            labels={LABEL: lab.name},
+            ports=FREE_PORT,
+            volumes=[f"{config}:/config.yml:ro", f"{filled}:/store:rw"],
+        )
+        try:
+            yield _answering(container)
+        finally:
+            container.remove(force=True, v=True)
+
+
+def _answering(container: Any) -> str:
+    """127.0.0.1:PORT, once the registry in the container answers there."""
+
+    def check() -> str | None:
+        container.reload()
+        address = f"127.0.0.1:{container.ports['5000/tcp'][0]['HostPort']}"
+        return address if httpx.get(f"http://{address}/v2/", trust_env=False).is_success else None
+
+    def evidence() -> str:
+        return _tail(container.logs().decode(errors="replace"))
+
+    return wait_until(check, 30, "the registry that takes the images", evidence=evidence)
+
+
+def _push(address: str, push: Push) -> None:
+    repository = f"{address}/{push.image.name}"
+    with _engine() as engine:
+        engine.api.tag(push.image.tag, repository, push.tag)
+        try:
+            said = engine.api.push(repository, push.tag, stream=True, decode=True)
+            _follow(f"pushing {push.image.name}:{push.tag} failed", said)
+        finally:
+            engine.api.remove_image(f"{repository}:{push.tag}", noprune=True)
+
+
+# --- shared --------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _engine() -> Iterator[docker.DockerClient]:
+    """The host's Docker engine; whatever goes wrong with it is a LabError."""
+    try:
+        client = docker.from_env(timeout=SILENCE)
+    except DockerException as error:
+        raise HostError("no Docker engine answers", last_seen=str(error), try_next="start Docker") from error
+    try:
+        yield client
+    except DockerException as error:
+        raise LabError("the Docker engine refused", last_seen=str(error)) from error
+    finally:
+        client.close()
+
+
+@contextmanager
+def _scratch(kind: str) -> Iterator[Path]:
+    """A folder in the cache, so that what it holds can be moved into its place in one step."""
+    cache_root().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{kind}-", dir=cache_root()) as folder:
+        yield Path(folder)
+
+
+def _at_once(act: Callable[[Any], object], items: Iterable[Any]) -> None:
+    with ThreadPoolExecutor(max_workers=BUILDS_AT_ONCE) as pool:
+        for waiting in [pool.submit(act, item) for item in items]:
+            waiting.result()
+
+
+def _follow(failure: str, said: Iterable[dict[str, Any]]) -> None:
+    """Read what a build or a push says to its end. Raises LabError with the last lines when it failed."""
+    lines: list[str] = []
+    for chunk in said:
+        lines.append(str(chunk.get("stream", "")))
+        if "error" in chunk:
+            raise LabError(failure, last_seen=_tail("".join(lines) + str(chunk["error"])))
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-LAST_LINES:])

@@ -1,0 +1,227 @@
+"""Desired state as data: what to look at on a node, how to compare, how to converge.
+
+Every resource has a `key`, a shell snippet `observe` whose output describes what is there, and a pure
+`converge(observed, changed)` that answers the script that mends the difference, or None.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+from dataclasses import dataclass, field
+from typing import Protocol
+
+MARK = "bluegreen-lab"
+
+
+class Resource(Protocol):
+    @property
+    def key(self) -> str: ...
+    @property
+    def observe(self) -> str: ...
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Package:
+    """Debian packages that are installed."""
+
+    names: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return "package:" + ",".join(self.names)
+
+    @property
+    def observe(self) -> str:
+        return f"dpkg-query -W -f='${{Package}} ${{Status}}\\n' {' '.join(self.names)} 2>/dev/null || true"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        there = {line.split()[0] for line in observed.splitlines() if line.endswith("install ok installed")}
+        missing = [name for name in self.names if name not in there]
+        if not missing:
+            return None
+        return (
+            "export DEBIAN_FRONTEND=noninteractive; apt-get update -q && "
+            f"apt-get install -qy --no-install-recommends {' '.join(missing)}"
+        )
+
+
+@dataclass(frozen=True)
+class Directory:
+    path: str
+    owner: str = "root"
+    mode: str = "755"
+
+    @property
+    def key(self) -> str:
+        return f"directory:{self.path}"
+
+    @property
+    def observe(self) -> str:
+        return f"stat -c '%F %a %U' {self.path} 2>/dev/null || true"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        if observed == f"directory {self.mode} {self.owner}":
+            return None
+        return f"install -d -m {self.mode} -o {self.owner} {self.path}"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file with this content; with `keep`, whatever content is there already is kept."""
+
+    path: str
+    content: str
+    mode: str = "644"
+    owner: str = "root"
+    keep: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"file:{self.path}"
+
+    @property
+    def observe(self) -> str:
+        return (
+            f"stat -c '%a %U' {self.path} 2>/dev/null && sha256sum <{self.path} 2>/dev/null | cut -c1-64 || true"
+        )
+
+    @property
+    def _wanted(self) -> str:
+        return f"{self.mode} {self.owner}\n{hashlib.sha256(self.content.encode()).hexdigest()}"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        if observed == self._wanted or (self.keep and observed):
+            return None
+        # Written beside and moved: nobody ever reads half a file.
+        text = base64.b64encode(self.content.encode()).decode()
+        return (
+            f"mkdir -p $(dirname {self.path}); base64 -d <<<'{text}' >{self.path}.new; "
+            f"chmod {self.mode} {self.path}.new; chown {self.owner}: {self.path}.new; mv {self.path}.new {self.path}"
+        )
+
+
+@dataclass(frozen=True)
+class Program:
+    """A built program, linked into /usr/local/bin under a path that names its content."""
+
+    name: str
+    digest: str
+    source: str
+
+    @property
+    def key(self) -> str:
+        return f"program:{self.name}"
+
+    @property
+    def _home(self) -> str:
+        return f"/opt/{MARK}/{self.name}-{self.digest}"
+
+    @property
+    def observe(self) -> str:
+        return f"readlink /usr/local/bin/{self.name} || true; test -x {self._home} && echo there || true"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        if observed == f"{self._home}\nthere":
+            return None
+        return (
+            f"install -d /opt/{MARK}; cp {self.source} {self._home}.new; chmod 755 {self._home}.new; "
+            f"mv {self._home}.new {self._home}; ln -sfn {self._home} /usr/local/bin/{self.name}"
+        )
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder copied from the cache, with a stamp that names its content."""
+
+    path: str
+    digest: str
+    source: str
+
+    @property
+    def key(self) -> str:
+        return f"folder:{self.path}"
+
+    @property
+    def observe(self) -> str:
+        return f"cat {self.path}/.stamp 2>/dev/null || true"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        if observed == self.digest:
+            return None
+        return f"mkdir -p {self.path}; cp -r {self.source}/. {self.path}/; echo {self.digest} >{self.path}/.stamp"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A systemd unit, enabled and running; restarted when a resource of `restart_on` changed.
+
+    A oneshot unit that ran (`active (exited)`) counts as running.
+    """
+
+    name: str
+    restart_on: tuple[str, ...] = ()
+    started: bool = True
+
+    @property
+    def key(self) -> str:
+        return f"unit:{self.name}"
+
+    @property
+    def observe(self) -> str:
+        return f"systemctl is-enabled {self.name} 2>/dev/null; systemctl is-active {self.name}; true"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        wanted = "enabled\nactive" if self.started else "enabled"
+        right = observed == wanted if self.started else observed.startswith(wanted)
+        touched = any(key in changed for key in self.restart_on)
+        if right and not touched:
+            return None
+        enable = f"systemctl daemon-reload; systemctl reset-failed {self.name} 2>/dev/null || true; systemctl enable -q {self.name}"
+        return f"{enable}; systemctl restart {self.name}" if self.started else enable
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of a node's own engine, restarted by it, carrying the lab's mark and a hash of this record."""
+
+    name: str
+    image: str
+    digest: str
+    options: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    restart_on: tuple[str, ...] = field(default=())
+
+    @property
+    def key(self) -> str:
+        return f"container:{self.name}"
+
+    @property
+    def spec(self) -> str:
+        text = json.dumps([self.image, self.digest, self.options, self.command])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def observe(self) -> str:
+        form = "{{.State.Status}} {{index .Config.Labels \"" + MARK + ".spec\"}}"
+        return f"docker inspect -f '{form}' {self.name} 2>/dev/null || true"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        state, _, spec = observed.strip().partition(" ")
+        if spec == self.spec and not any(key in changed for key in self.restart_on):
+            if state == "running":
+                return None
+            # `docker start` also ends a restart loop's waiting; unpause has its own word.
+            return f"docker unpause {self.name} 2>/dev/null || docker start {self.name}"
+        words = (
+            "docker", "run", "-d", "--name", self.name, "--restart=always",
+            "--label", f"{MARK}=1", "--label", f"{MARK}.spec={self.spec}",
+            *self.options, self.image, *self.command,
+        )
+        return (
+            f"docker rm -f {self.name} >/dev/null 2>&1 || true; docker pull -q {self.image} >/dev/null; "
+            + shlex.join(words)
+        )

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from lab import config
+from lab.errors import ConfigError
+
+GOOD = config.LAB_FILE.read_text()
+NODE_01 = "  - {name: swarm-node-01, address: 10.100.199.201, roles: [node]}\n"
+
+
+def load(tmp_path: Path, text: str) -> config.Lab:
+    file = tmp_path / "lab.yml"
+    file.write_text(text)
+    return config.load(file)
+
+
+def refusal(tmp_path: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    said = str(caught.value)
+    assert said.startswith(f"{tmp_path / 'lab.yml'} line "), said
+    return said.removeprefix(f"{tmp_path / 'lab.yml'} ")
+
+
+def test_the_shipped_file_is_the_lab_of_the_article() -> None:
+    lab = config.load(config.LAB_FILE)
+    assert lab.master == config.Node("swarm-master", "10.100.199.200", ("master",))
+    assert [node.address for node in lab.swarm_nodes] == [
+        "10.100.199.201",
+        "10.100.199.202",
+        "10.100.199.203",
+    ]
+    assert lab.registry == "10.100.199.200:5000"
+    assert lab.swarm_endpoint == "tcp://10.100.199.200:2375"
+    assert lab.service("books-service") == config.Service(
+        "books-service", "/api/v1/books", 8080, True, ("1.0", "1.1")
+    )
+
+
+def test_records_are_frozen_and_hashable() -> None:
+    lab = config.load(config.LAB_FILE)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        lab.name = "other"  # type: ignore[misc]
+    assert hash(lab) == hash(config.load(config.LAB_FILE))
+
+
+def test_the_environment_names_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "other.yml"
+    file.write_text(GOOD.replace("name: bluegreen-lab", "name: other-lab"))
+    monkeypatch.setenv("LAB_FILE", str(file))
+    assert config.load().name == "other-lab"
+
+
+def test_an_unknown_node_is_answered_with_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match='no node "swarm-nod-01"; did you mean "swarm-node-01"'):
+        config.load(config.LAB_FILE).node("swarm-nod-01")
+
+
+def test_an_unknown_service_is_answered_with_all_names_when_none_is_near() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load(config.LAB_FILE).service("zzz")
+    assert 'no service "zzz"\n' in str(caught.value)
+    assert "one of: books-service, books-fe" in str(caught.value)
+
+
+# what is replaced in the good file, by what, and what the refusal says
+WRONG = {
+    "unknown key": (
+        "provider: docker ",
+        "provder: docker ",
+        'line 4: unknown key "provder"; did you mean "provider"?\n  try next:  allowed: keys: name,',
+    ),
+    "unknown key in a node": (
+        "roles: [master]",
+        "rols: [master]",
+        'line 9: unknown key "nodes[0].rols"; did you',
+    ),
+    "merge key": ("check_interval: 10", "<<: {a: 1}\ncheck_interval: 10", 'line 6: unknown key "<<"'),
+    "key given twice": (
+        "subnet:",
+        "name: again\nsubnet:",
+        'line 5: key "name" is given twice, first in line 3',
+    ),
+    "missing key": ("subnet: 10.100.199.0/24", "", 'line 3: key "subnet" is missing'),
+    "missing key in a service": (
+        "    database: true\n",
+        "",
+        'line 15: key "services[0].database" is missing',
+    ),
+    "bad provider": ("docker ", "dokcer ", 'provider is "dokcer"; did you mean "docker"?'),
+    "bad role": ("[master]", "[maste]", 'nodes[0].roles[0] is "maste"; did you mean "master"?'),
+    "bad name": ("bluegreen-lab\n", "Blue_Green\n", 'line 3: name is "Blue_Green"'),
+    "name ending in a hyphen": ("bluegreen-lab\n", "lab-\n", 'line 3: name is "lab-"'),
+    "text for a number": ("check_interval: 10", "check_interval: ten", 'check_interval is "ten"'),
+    "number below the least": ("check_interval: 10", "check_interval: 0", "a whole number from 1 to 3600"),
+    "port too high": ("port: 8080", "port: 65536", 'services[0].port is "65536"'),
+    "text for a flag": ("database: true", "database: maybe", "true or false"),
+    "release without quotes": ('["1.0", "1.1"] # built', "[1.0, 1.1] # built", 'such as "1.0"'),
+    "release given twice": (
+        '["1.0", "1.1"] # built',
+        '["1.0", "1.0"] # built',
+        'release "1.0" is given twice',
+    ),
+    "text for a list": ("roles: [master]", "roles: master", 'nodes[0].roles is "master"'),
+    "list for text": ("name: bluegreen-lab\n", "name: [a]\n", "name is a list"),
+    "empty value": ("provider: docker ", "provider: ", "provider is nothing"),
+    "duplicate node name": (
+        "swarm-node-02",
+        "swarm-node-01",
+        'name "swarm-node-01" is given twice, first in line 10',
+    ),
+    "duplicate address": ("199.202", "199.201", 'line 11: nodes: address "10.100.199.201" is given twice'),
+    "duplicate service name": (
+        "name: books-fe",
+        "name: books-service",
+        'services: name "books-service" is given',
+    ),
+    "duplicate path": ("path: /\n", "path: /api/v1/books\n", 'services: path "/api/v1/books" is given twice'),
+    "path without a slash": ("path: /\n", "path: books\n", 'services[1].path is "books"'),
+    "address outside": (
+        "199.201",
+        "198.201",
+        "line 10: nodes[1].address 10.100.198.201 is outside the subnet",
+    ),
+    "network address": ("199.201", "199.0", "is the network itself"),
+    "broadcast address": ("199.201", "199.255", "is for broadcasts"),
+    "gateway address": ("199.201", "199.1", "is the gateway's"),
+    "not an address": ("199.201", "199.999", 'nodes[1].address is "10.100.199.999"'),
+    "subnet with host bits": ("199.0/24", "199.7/24", 'line 5: subnet is "10.100.199.7/24"'),
+    "subnet too small": ("199.0/24", "199.0/30", "a network from /8 to /29"),
+    "no master": ("roles: [master]", "roles: [node]", "none has the role master"),
+    "two masters": (
+        "201, roles: [node]",
+        "201, roles: [node, master]",
+        "line 10: nodes: swarm-master and swarm-node-01 have the role master",
+    ),
+    "broken YAML": ("subnet:", "subnet: [", "broken YAML"),
+    "control character": ("subnet:", "subnet: \x01", "line 5: broken YAML"),
+    "two documents": ("subnet:", "---\nsubnet:", "broken YAML"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_file_is_refused_with_line_and_reason(case: str, tmp_path: Path) -> None:
+    old, new, said = WRONG[case]
+    assert old in GOOD
+    assert said in refusal(tmp_path, GOOD.replace(old, new, 1))
+
+
+def test_a_lab_of_only_a_master_has_no_swarm_node(tmp_path: Path) -> None:
+    text = "".join(line for line in GOOD.splitlines(keepends=True) if "roles: [node]" not in line)
+    assert "at least one node with the role node" in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize("text", ["", "\n# only words\n", "---\n"])
+def test_an_empty_file_is_refused(text: str, tmp_path: Path) -> None:
+    refusal(tmp_path, text)
+
+
+def test_a_file_that_is_a_list_is_refused(tmp_path: Path) -> None:
+    assert "line 1: the file is a list" in refusal(tmp_path, "- a\n")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yml cannot be read: No such file"):
+        config.load(tmp_path / "none.yml")
+
+
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        config.load(tmp_path)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lab.yml").write_bytes(b"name: \xff\xfe")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        config.load(tmp_path / "lab.yml")
+
+
+def test_a_node_may_be_master_and_node_at_once(tmp_path: Path) -> None:
+    lab = load(tmp_path, GOOD.replace("roles: [master]", "roles: [master, node]"))
+    assert lab.master in lab.swarm_nodes
+
+
+def test_a_smaller_lab_is_a_lab(tmp_path: Path) -> None:
+    assert NODE_01 in GOOD
+    assert len(load(tmp_path, GOOD.replace(NODE_01, "")).swarm_nodes) == 2

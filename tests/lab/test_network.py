@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import docker
+import pytest
+from docker.errors import DockerException
+
+from lab import config, network
+from lab.errors import HostError
+from lab.network import DockerNetwork, Route, clash, leads_to_lab
+
+LAB = config.load(config.LAB_FILE)
+LIBVIRT = dataclasses.replace(LAB, provider="libvirt")
+VIRTUALBOX = dataclasses.replace(LAB, provider="virtualbox")
+ID = "0123456789abcdef0123456789abcdef"
+BRIDGE = "br-0123456789ab"
+OURS = DockerNetwork("some-name", LAB.subnet, ID, {"bluegreen-lab": "bluegreen-lab"})
+HOME = [Route("default", "eth0"), Route("192.0.2.0/24", "eth0"), Route("172.17.0.0/16", "docker0")]
+
+
+def test_a_host_with_other_networks_has_no_clash() -> None:
+    assert clash(LAB, HOME, [DockerNetwork("bridge", "172.17.0.0/16", "ff")]) is None
+
+
+def test_the_labs_own_network_and_bridge_are_no_clash() -> None:
+    assert clash(LAB, [*HOME, Route(LAB.subnet, BRIDGE)], [OURS]) is None
+
+
+def test_a_docker_network_of_someone_else_is_named() -> None:
+    other = DockerNetwork("vagrant_net", "10.100.0.0/16", "ab")
+    assert clash(LAB, HOME, [other]) == 'the Docker network "vagrant_net" (10.100.0.0/16)'
+
+
+def test_the_network_of_another_lab_is_not_ours() -> None:
+    other = dataclasses.replace(OURS, labels={"bluegreen-lab": "other-lab"})
+    assert (
+        clash(LAB, [Route(LAB.subnet, BRIDGE)], [other]) == 'the Docker network "some-name" (10.100.199.0/24)'
+    )
+
+
+@pytest.mark.parametrize(
+    "destination", ["10.0.0.0/8", "10.100.199.0/24", "10.100.199.128/25", "10.100.199.7"]
+)
+def test_a_route_into_the_subnet_is_named(destination: str) -> None:
+    assert clash(LAB, [*HOME, Route(destination, "tun0")], [OURS]) == f"the route to {destination} on tun0"
+
+
+def test_a_route_without_a_device_is_named_too() -> None:
+    assert clash(LAB, [Route("10.100.0.0/16", "")], []) == "the route to 10.100.0.0/16 on no device"
+
+
+@pytest.mark.parametrize("destination", ["default", "0.0.0.0/0", "0.0.0.0/1", "10.100.198.0/24", "fd00::/8"])
+def test_a_way_to_everywhere_or_elsewhere_is_no_clash(destination: str) -> None:
+    assert clash(LAB, [Route(destination, "tun0")], []) is None
+
+
+def test_a_labs_device_of_another_provider_is_its_own_only_with_exactly_its_subnet() -> None:
+    assert clash(LIBVIRT, [Route(LAB.subnet, "virbr1")], []) is None
+    assert clash(VIRTUALBOX, [Route(LAB.subnet, "vboxnet0")], []) is None
+    assert clash(LIBVIRT, [Route("10.100.0.0/16", "virbr1")], []) == "the route to 10.100.0.0/16 on virbr1"
+    assert clash(LIBVIRT, [Route(LAB.subnet, "vboxnet0")], []) == "the route to 10.100.199.0/24 on vboxnet0"
+
+
+def test_the_lab_is_there_when_packets_leave_by_its_bridge() -> None:
+    assert leads_to_lab(LAB, BRIDGE, [OURS])
+
+
+@pytest.mark.parametrize("device", [None, "", "eth0", "br-0123456789ac", "virbr0"])
+def test_the_lab_is_not_there_when_packets_leave_another_way(device: str | None) -> None:
+    assert not leads_to_lab(LAB, device, [OURS])
+
+
+def test_a_network_with_another_subnet_or_label_is_not_the_lab() -> None:
+    assert not leads_to_lab(LAB, BRIDGE, [dataclasses.replace(OURS, subnet="10.100.198.0/24")])
+    assert not leads_to_lab(LAB, BRIDGE, [dataclasses.replace(OURS, labels={"bluegreen-lab": "x"})])
+    assert not leads_to_lab(LAB, BRIDGE, [dataclasses.replace(OURS, labels={})])
+
+
+def test_other_providers_are_known_by_their_devices() -> None:
+    assert leads_to_lab(LIBVIRT, "virbr1", [])
+    assert leads_to_lab(VIRTUALBOX, "vboxnet0", [])
+    assert not leads_to_lab(LIBVIRT, "eth0", [])
+    assert not leads_to_lab(VIRTUALBOX, BRIDGE, [OURS])
+
+
+@pytest.mark.parametrize(
+    "docker_host",
+    [
+        "tcp://10.100.199.200:2375",
+        "10.100.199.201",
+        "ssh://vagrant@10.100.199.203",
+        "tcp://swarm-master:2375",
+    ],
+)
+def test_a_docker_host_inside_the_lab_is_seen(docker_host: str) -> None:
+    assert network.points_into_lab(LAB, docker_host)
+
+
+@pytest.mark.parametrize(
+    "docker_host", ["", "unix:///var/run/docker.sock", "tcp://192.0.2.9:2375", "tcp://[::1]:2375"]
+)
+def test_a_docker_host_elsewhere_is_not_the_lab(docker_host: str) -> None:
+    assert not network.points_into_lab(LAB, docker_host)
+
+
+def test_routes_are_read_as_ip_prints_them() -> None:
+    text = '[{"dst":"default","gateway":"192.0.2.1","dev":"eth0"},{"type":"blackhole","dst":"10.0.0.0/8"}]'
+    assert network.parse_routes(text) == [Route("default", "eth0"), Route("10.0.0.0/8", "")]
+    assert network.parse_routes("") == []
+
+
+def test_networks_are_read_as_the_engine_tells_them() -> None:
+    answers: list[dict[str, Any]] = [
+        {"Name": "host", "Id": "aa", "Labels": None, "IPAM": {"Config": None}},
+        {"Name": "n", "Id": ID, "Labels": {"k": "v"}, "IPAM": {"Config": [{"Subnet": "10.1.0.0/16"}, {}]}},
+    ]
+    assert network.parse_networks(answers) == [DockerNetwork("n", "10.1.0.0/16", ID, {"k": "v"})]
+
+
+def fake_host(patch: pytest.MonkeyPatch, routes: list[Route], device: str | None) -> None:
+    patch.setattr(network, "host_routes", lambda: routes)
+    patch.setattr(network, "docker_networks", lambda lab: [OURS])
+    patch.setattr(network, "device_towards", lambda address: device)
+
+
+def test_a_clash_is_refused_with_the_owner_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_host(monkeypatch, [Route("10.100.0.0/16", "tun0")], "tun0")
+    with pytest.raises(HostError, match=r"taken on this host by the route to 10\.100\.0\.0/16 on tun0"):
+        network.refuse_clash(LAB)
+
+
+def test_without_the_labs_network_nothing_may_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_host(monkeypatch, HOME, "eth0")
+    assert not network.is_present(LAB)
+    with pytest.raises(HostError, match=r"nothing is sent to 10\.100\.199\.0/24\n  try next:  make lab-up"):
+        network.require_present(LAB)
+
+
+def test_with_the_labs_network_the_lab_is_present(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_host(monkeypatch, [*HOME, Route(LAB.subnet, BRIDGE)], BRIDGE)
+    network.require_present(LAB)
+    network.refuse_clash(LAB)
+
+
+def test_the_engine_of_the_lab_itself_is_never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", LAB.swarm_endpoint)
+    with pytest.raises(HostError, match="which is the lab itself"):
+        network.docker_networks(LAB)
+
+
+def test_an_engine_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(timeout: int) -> None:
+        raise DockerException("connection refused")
+
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setattr(docker, "from_env", refuse)
+    with pytest.raises(HostError, match="Docker does not answer\n  last seen: connection refused"):
+        network.docker_networks(LAB)
+
+
+def test_a_host_without_ip_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(HostError, match="the program ip is not on this host"):
+        network.host_routes()
