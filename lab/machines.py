@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,9 +36,7 @@ def ensure_key() -> None:
     if key.exists():
         return
     key.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", MARK, "-f", str(key)], check=True
-    )
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", MARK, "-f", str(key)], check=True)
 
 
 @contextmanager
@@ -48,7 +46,7 @@ def _log() -> Iterator[IO[str]]:
         yield log
 
 
-def _vagrant() -> vagrant.Vagrant:
+def _vagrant() -> Any:
     return vagrant.Vagrant(root=str(ROOT), out_cm=_log, err_cm=_log, env=dict(os.environ))
 
 
@@ -122,7 +120,7 @@ def states(lab: Lab) -> dict[str, str]:
 def marked(lab: Lab) -> list[Any]:
     """Everything on this host's Docker engine that carries the lab's mark: containers, networks, volumes."""
     client = _engine()
-    by_mark = {"label": f"{MARK}={lab.name}"}
+    by_mark: dict[str, Any] = {"label": f"{MARK}={lab.name}"}
     return [
         *client.containers.list(all=True, filters=by_mark),
         *client.networks.list(filters=by_mark),
@@ -157,7 +155,11 @@ def destroy(lab: Lab, say: Callable[[str], None]) -> list[str]:
 def _remove_marked(lab: Lab, say: Callable[[str], None]) -> None:
     # Containers first: networks and volumes cannot go while one uses them.
     things = marked(lab)
-    for kind, options in (("Container", {"force": True, "v": True}), ("Network", {}), ("Volume", {"force": True})):
+    for kind, options in (
+        ("Container", {"force": True, "v": True}),
+        ("Network", {}),
+        ("Volume", {"force": True}),
+    ):
         chosen = [thing for thing in things if type(thing).__name__ == kind]
         if chosen:
             say(f"removing {len(chosen)} {kind.lower()}s: " + ", ".join(thing.name for thing in chosen))
@@ -166,7 +168,5 @@ def _remove_marked(lab: Lab, say: Callable[[str], None]) -> None:
 
 
 def _remove(thing: Any, options: dict[str, bool]) -> None:
-    try:
+    with suppress(docker.errors.NotFound):
         thing.remove(**options)
-    except docker.errors.NotFound:
-        pass

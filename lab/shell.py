@@ -18,6 +18,7 @@ from lab.errors import LabError, TimedOut
 
 T = TypeVar("T")
 CONNECT_TIMEOUT = 10
+SHOWN = 200  # characters of a command that an error shows
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class CommandFailed(LabError):
 
     def __init__(self, result: Result, try_next: str | None = None) -> None:
         tail = "\n".join((result.stdout + "\n" + result.stderr).strip().splitlines()[-12:])
-        shown = result.command if len(result.command) < 200 else result.command[:200] + "..."
+        shown = result.command if len(result.command) < SHOWN else result.command[:SHOWN] + "..."
         super().__init__(
             f"exit {result.exit} from: {shown}",
             node=result.node,

@@ -42,6 +42,4 @@ def wait_until(
         time.sleep(PAUSE)
     if evidence is not None:
         last += "\n" + evidence()
-    raise TimedOut(
-        f"waited {timeout:g} s for {what}", node=node, last_seen=last, try_next=try_next
-    )
+    raise TimedOut(f"waited {timeout:g} s for {what}", node=node, last_seen=last, try_next=try_next)

@@ -85,9 +85,7 @@ class File:
 
     @property
     def observe(self) -> str:
-        return (
-            f"stat -c '%a %U' {self.path} 2>/dev/null && sha256sum <{self.path} 2>/dev/null | cut -c1-64 || true"
-        )
+        return f"stat -c '%a %U' {self.path} 2>/dev/null && sha256sum <{self.path} 2>/dev/null | cut -c1-64 || true"
 
     @property
     def _wanted(self) -> str:
@@ -100,7 +98,8 @@ class File:
         text = base64.b64encode(self.content.encode()).decode()
         return (
             f"mkdir -p $(dirname {self.path}); base64 -d <<<'{text}' >{self.path}.new; "
-            f"chmod {self.mode} {self.path}.new; chown {self.owner}: {self.path}.new; mv {self.path}.new {self.path}"
+            f"chmod {self.mode} {self.path}.new; chown {self.owner}: {self.path}.new; "
+            f"mv {self.path}.new {self.path}"
         )
 
 
@@ -152,7 +151,8 @@ class Folder:
     def converge(self, observed: str, changed: frozenset[str]) -> str | None:
         if observed == self.digest:
             return None
-        return f"mkdir -p {self.path}; cp -r {self.source}/. {self.path}/; echo {self.digest} >{self.path}/.stamp"
+        copy = f"mkdir -p {self.path}; cp -r {self.source}/. {self.path}/"
+        return f"{copy}; echo {self.digest} >{self.path}/.stamp"
 
 
 @dataclass(frozen=True)
@@ -180,13 +180,16 @@ class Unit:
         touched = any(key in changed for key in self.restart_on)
         if right and not touched:
             return None
-        enable = f"systemctl daemon-reload; systemctl reset-failed {self.name} 2>/dev/null || true; systemctl enable -q {self.name}"
+        enable = (
+            f"systemctl daemon-reload; systemctl reset-failed {self.name} 2>/dev/null || true; "
+            f"systemctl enable -q {self.name}"
+        )
         return f"{enable}; systemctl restart {self.name}" if self.started else enable
 
 
 @dataclass(frozen=True)
 class Container:
-    """A container of a node's own engine, restarted by it, carrying the lab's mark and a hash of this record."""
+    """A container of a node's own engine, restarted by it, with the lab's mark and a hash of this record."""
 
     name: str
     image: str
@@ -206,7 +209,7 @@ class Container:
 
     @property
     def observe(self) -> str:
-        form = "{{.State.Status}} {{index .Config.Labels \"" + MARK + ".spec\"}}"
+        form = '{{.State.Status}} {{index .Config.Labels "' + MARK + '.spec"}}'
         return f"docker inspect -f '{form}' {self.name} 2>/dev/null || true"
 
     def converge(self, observed: str, changed: frozenset[str]) -> str | None:
@@ -217,9 +220,19 @@ class Container:
             # `docker start` also ends a restart loop's waiting; unpause has its own word.
             return f"docker unpause {self.name} 2>/dev/null || docker start {self.name}"
         words = (
-            "docker", "run", "-d", "--name", self.name, "--restart=always",
-            "--label", f"{MARK}=1", "--label", f"{MARK}.spec={self.spec}",
-            *self.options, self.image, *self.command,
+            "docker",
+            "run",
+            "-d",
+            "--name",
+            self.name,
+            "--restart=always",
+            "--label",
+            f"{MARK}=1",
+            "--label",
+            f"{MARK}.spec={self.spec}",
+            *self.options,
+            self.image,
+            *self.command,
         )
         return (
             f"docker rm -f {self.name} >/dev/null 2>&1 || true; docker pull -q {self.image} >/dev/null; "
