@@ -47,7 +47,8 @@ def _log() -> Iterator[IO[str]]:
 
 
 def _vagrant() -> Any:
-    return vagrant.Vagrant(root=str(ROOT), out_cm=_log, err_cm=_log, env=dict(os.environ))
+    untyped: Any = vagrant.Vagrant
+    return untyped(root=str(ROOT), out_cm=_log, err_cm=_log, env=dict(os.environ))
 
 
 def _vagrant_failed(doing: str) -> LabError:

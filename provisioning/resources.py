@@ -85,7 +85,8 @@ class File:
 
     @property
     def observe(self) -> str:
-        return f"stat -c '%a %U' {self.path} 2>/dev/null && sha256sum <{self.path} 2>/dev/null | cut -c1-64 || true"
+        look = f"stat -c '%a %U' {self.path} 2>/dev/null"
+        return f"{look} && sha256sum <{self.path} 2>/dev/null | cut -c1-64 || true"
 
     @property
     def _wanted(self) -> str:

@@ -1,0 +1,47 @@
+"""What has been built on the host, in the words the roles need: programs, images, the registry's store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.config import Lab
+from provisioning import artifacts, images
+
+NODE_CACHE = Path("/lab-cache")  # where a node sees the host's cache, read-only
+PROGRAMS = ("consul", "consul-template")
+
+
+@dataclass(frozen=True)
+class Built:
+    """Digests and places, as a node sees them.
+
+    `programs`: name -> (digest, path). `images`: name -> digest. `store`: (digest, path).
+    """
+
+    programs: Mapping[str, tuple[str, str]]
+    images: Mapping[str, str]
+    store: tuple[str, str]
+
+
+def built(lab: Lab) -> Built:
+    """The record for this lab, from the inputs alone: nothing is built or fetched."""
+    digests = {name: artifacts.inputs_digest(name) for name in PROGRAMS}
+    store = images.store_path(lab)
+    return Built(
+        {
+            name: (digest, str(NODE_CACHE / f"artifacts/{name}-{digest}/{name}"))
+            for name, digest in digests.items()
+        },
+        {image.name: image.digest for image in images.wanted(lab)},
+        (store.name, str(NODE_CACHE / "registry" / store.name)),
+    )
+
+
+def build(lab: Lab, progress: Callable[[str], None]) -> None:
+    """Build or fetch whatever the cache lacks. Raises LabError or HostError."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(lambda name: artifacts.obtain(name, progress), artifacts.NAMES))
+    images.prepare(lab, progress)

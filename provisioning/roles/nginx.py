@@ -1,0 +1,28 @@
+"""The proxy on the master: container `nginx`, all of its settings under /data/nginx."""
+
+from __future__ import annotations
+
+from lab.config import Lab, Node
+from provisioning.built import Built
+from provisioning.resources import Container, Directory, Resource
+from provisioning.roles import Health, container_logs, image, is_master
+
+FOLDERS = ("conf.d", "includes", "upstreams", "templates", "servers", "logs")
+
+
+def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
+    if not is_master(node):
+        return []
+    options = ("-p", f"{node.address}:80:80", "-v", "/data/nginx:/data/nginx")
+    return [
+        Directory("/data/nginx"),
+        *(Directory(f"/data/nginx/{name}") for name in FOLDERS),
+        Container("nginx", image(lab, "nginx"), built.images["nginx"], options),
+    ]
+
+
+def health(lab: Lab, node: Node) -> list[Health]:
+    if not is_master(node):
+        return []
+    check = f"curl -sS -m 4 -o /dev/null -w '%{{http_code}}' http://{node.address}/ 2>&1"
+    return [Health("nginx", node.name, check, container_logs("nginx"))]

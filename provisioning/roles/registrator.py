@@ -1,0 +1,29 @@
+"""Registrator on every swarm node: containers with published ports appear in Consul's catalogue."""
+
+from __future__ import annotations
+
+from lab.config import Lab, Node
+from provisioning.built import Built
+from provisioning.resources import Container, Resource
+from provisioning.roles import Health, container_logs, image, is_master
+
+
+def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
+    if is_master(node):
+        return []
+    options = ("--net=host", "-v", "/var/run/docker.sock:/tmp/docker.sock")
+    command = ("-ip", node.address, f"consul://{node.address}:8500")
+    return [
+        Container("registrator", image(lab, "registrator"), built.images["registrator"], options, command)
+    ]
+
+
+def health(lab: Lab, node: Node) -> list[Health]:
+    if is_master(node):
+        return []
+    # Its start hangs while Consul is out of reach: "running" alone would say nothing.
+    check = (
+        "docker inspect -f '{{.State.Status}}' registrator 2>&1 | grep -x running && "
+        "docker logs registrator 2>&1 | grep -o 'Listening for Docker events' | tail -1 | grep ."
+    )
+    return [Health("registrator", node.name, check, container_logs("registrator"))]

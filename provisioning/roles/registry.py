@@ -1,0 +1,58 @@
+"""The lab's registry on the master, filled from the store that was made on the host."""
+
+from __future__ import annotations
+
+from lab.config import Lab, Node
+from provisioning.built import Built
+from provisioning.resources import File, Folder, Package, Resource, Unit
+from provisioning.roles import Health, is_master, responds, unit_logs
+
+DATA = "/var/lib/lab-registry"
+
+SETTINGS = """version: 0.1
+log:
+  level: warn
+storage:
+  filesystem:
+    rootdirectory: {data}
+  delete:
+    enabled: true
+http:
+  addr: {address}
+"""
+
+UNIT = """[Unit]
+Description=The lab's image registry
+After=network.target
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=/usr/bin/docker-registry serve /etc/lab/registry.yml
+Restart=always
+RestartSec=1
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
+    if not is_master(node):
+        return []
+    digest, source = built.store
+    settings = File("/etc/lab/registry.yml", SETTINGS.format(data=DATA, address=lab.registry))
+    unit = File("/etc/systemd/system/lab-registry.service", UNIT)
+    store = Folder(DATA, digest, source)
+    return [
+        Package(("docker-registry",)),
+        settings,
+        store,
+        unit,
+        Unit("lab-registry.service", restart_on=(settings.key, unit.key, store.key)),
+    ]
+
+
+def health(lab: Lab, node: Node) -> list[Health]:
+    if not is_master(node):
+        return []
+    return [Health("registry", node.name, responds(f"http://{lab.registry}/v2/"), unit_logs("lab-registry"))]

@@ -1,0 +1,169 @@
+"""The by-hand deployment: the article's own commands on swarm-master, with each answer looked at.
+
+pull, start the idle color, test it on its own address and port, cut over, stop the old color.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lab.config import Lab, Service
+from lab.errors import CheckFailed, ConfigError, LabError
+from lab.shell import CommandFailed, Shell
+from lab.waiting import wait_until
+from provisioning.roles.service import COLORS, folder, project
+
+CONSUL = "http://localhost:8500"
+REGISTERED_TIMEOUT = 30.0
+DIRECT_TEST_TIMEOUT = 20.0
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What a deployment left: the color and release that are live now, and where."""
+
+    color: str
+    release: str
+    address: str
+
+
+def next_color(live: str | None) -> str:
+    """The idle color: the one a deployment goes to."""
+    return "green" if live == "blue" else "blue"
+
+
+def live_color(master: Shell, service: Service) -> str | None:
+    """The color Consul holds for the service, or None before the first deployment."""
+    answer = master.run(
+        f"curl -sS -m 5 -w '\\n%{{http_code}}' {CONSUL}/v1/kv/services/{service.name}/color?raw", sudo=False
+    )
+    color, _, code = answer.stdout.strip().rpartition("\n")
+    if code == "404":
+        return None
+    if code != "200" or color not in COLORS:
+        raise LabError(
+            f"cannot tell the live color of {service.name}",
+            node=master.node,
+            last_seen=answer.stdout,
+            try_next="lab logs consul",
+        )
+    return color
+
+
+def container(service: Service, color: str) -> str:
+    return f"{project(service)}_{color}_1"
+
+
+def compose(master: Shell, service: Service, words: str, *, check: bool = True) -> None:
+    master.run(f"cd {folder(service)} && docker-compose {words}", sudo=False, check=check, timeout=180)
+
+
+def registered_at(master: Shell, name: str) -> str | None:
+    """`IP:PORT` of the one healthy instance of a name in Consul's catalogue, or None."""
+    answer = master.run(f"curl -fsS -m 5 '{CONSUL}/v1/health/service/{name}?passing'", sudo=False)
+    found = [entry["Service"] for entry in json.loads(answer.stdout)]
+    return f"{found[0]['Address']}:{found[0]['Port']}" if found else None
+
+
+def _wait_registered(master: Shell, name: str) -> str:
+    return wait_until(
+        lambda: registered_at(master, name),
+        REGISTERED_TIMEOUT,
+        f"{name} in Consul's catalogue",
+        node=master.node,
+        try_next="lab logs registrator",
+    )
+
+
+def render_compose(master: Shell, service: Service) -> None:
+    """docker-compose.yml from its template, with the database's address from Consul."""
+    path = f"{folder(service)}/docker-compose.yml"
+    master.run(
+        f"consul-template -consul-addr localhost:8500 -template '{path}.ctmpl:{path}' -once", timeout=30
+    )
+
+
+def ensure_database(master: Shell, service: Service) -> None:
+    """The service's database runs and is known to Consul."""
+    if service.database and registered_at(master, f"{service.name}-db") is None:
+        compose(master, service, "up -d --no-recreate db")
+        _wait_registered(master, f"{service.name}-db")
+
+
+def direct_test(master: Shell, service: Service, color: str) -> str:
+    """Ask the new color on its own address and port; answers that address. Raises CheckFailed."""
+    address = _wait_registered(master, f"{service.name}-{color}")
+    url = f"http://{address}{service.path}"
+    try:
+        wait_until(
+            lambda: master.run(f"curl -fsS -m 5 -o /dev/null {url}", sudo=False), DIRECT_TEST_TIMEOUT, url
+        )
+    except LabError as error:
+        raise CheckFailed(
+            f"{service.name} {color} failed its direct test at {url}",
+            node=master.node,
+            last_seen=error.last_seen,
+            try_next=f"docker logs {container(service, color)}",
+        ) from error
+    return address
+
+
+def write_upstream(master: Shell, service: Service, color: str) -> None:
+    """The article's consul-template line: nginx sends requests to this color from now on."""
+    source = f"/data/nginx/templates/{service.name}-{color}-upstream.conf.ctmpl"
+    target = f"/data/nginx/upstreams/{service.name}.conf"
+    master.run(
+        "consul-template -consul-addr localhost:8500 "
+        f'-template "{source}:{target}:docker kill -s HUP nginx" -once',
+        timeout=30,
+    )
+
+
+def cut_over(master: Shell, service: Service, color: str) -> None:
+    master.run(f"curl -fsS -X PUT -d '{color}' {CONSUL}/v1/kv/services/{service.name}/color", sudo=False)
+    write_upstream(master, service, color)
+
+
+def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callable[[str], None]) -> Deployed:
+    """Bring a release out on the idle color.
+
+    Raises CheckFailed, with the live color left as it was, when the new color cannot be pulled, does not
+    start or fails its direct test.
+    """
+    if not all(char.isalnum() or char in "._-" for char in release):
+        raise ConfigError(
+            f"release {release!r} is not an image tag", try_next=f"lab deploy {service.name} 1.1"
+        )
+    live = live_color(master, service)
+    color = next_color(live)
+    say(f"{service.name} {release} goes to {color} (live: {live or 'nothing yet'})")
+    master.run(
+        f"sed -i 's/^{color.upper()}_RELEASE=.*/{color.upper()}_RELEASE={release}/' {folder(service)}/.env"
+    )
+    render_compose(master, service)
+    ensure_database(master, service)
+    render_compose(master, service)
+    address = _start_and_test(master, service, color, live)
+    cut_over(master, service, color)
+    say(f"nginx sends {service.path} to {color} at {address}")
+    if live:
+        master.run(f"docker stop {container(service, live)}", sudo=False)
+    return Deployed(color, release, address)
+
+
+def _start_and_test(master: Shell, service: Service, color: str, live: str | None) -> str:
+    try:
+        compose(master, service, f"pull {color}")
+        compose(master, service, f"rm -sf {color}")
+        compose(master, service, f"up -d --no-deps {color}")
+        return direct_test(master, service, color)
+    except (CommandFailed, CheckFailed) as error:
+        compose(master, service, f"stop {color}", check=False)
+        raise CheckFailed(
+            f"{service.name} stays on {live or 'nothing'}: {error.what}",
+            node=master.node,
+            last_seen=error.last_seen,
+            try_next=error.try_next,
+        ) from error
