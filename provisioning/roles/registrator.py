@@ -11,7 +11,7 @@ from provisioning.roles import Health, container_logs, image, is_master
 def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
     if is_master(node):
         return []
-    options = ("--net=host", "-v", "/var/run/docker.sock:/tmp/docker.sock")
+    options = ("--net=host", "-v", "/var/run/docker.sock:/var/run/docker.sock")
     command = ("-ip", node.address, f"consul://{node.address}:8500")
     return [
         Container("registrator", image(lab, "registrator"), built.images["registrator"], options, command)

@@ -10,6 +10,8 @@ from provisioning.roles import Health, container_logs, image, is_master
 
 def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
     discovery = f"consul://{node.address}:8500/swarm"
+    name: str
+    command: tuple[str, ...]
     if is_master(node):
         name, command = "swarm-master", ("manage", "-H", lab.swarm_endpoint, discovery)
     else:
