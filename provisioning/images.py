@@ -296,7 +296,9 @@ def registry_store(lab: Lab, progress: Progress) -> Path:
     with _scratch("registry") as scratch:
         filled = scratch / "store"
         with _registry(lab, filled) as address:
-            _at_once(lambda push: _push(address, push), pushes(lab))
+            # One after the other: two pushes of one layer at once trip over each other in the registry.
+            for push in pushes(lab):
+                _push(address, push)
         store.parent.mkdir(parents=True, exist_ok=True)
         os.replace(filled, store)
     return store

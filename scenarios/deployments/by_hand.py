@@ -63,11 +63,15 @@ def compose(master: Shell, service: Service, words: str, *, check: bool = True) 
 def registered_at(master: Shell, name: str) -> str | None:
     """`IP:PORT` of the one healthy instance of a name in Consul's catalogue, or None."""
     answer = master.run(f"curl -fsS -m 5 '{CONSUL}/v1/health/service/{name}?passing'", sudo=False)
-    found = [entry["Service"] for entry in json.loads(answer.stdout)]
-    return f"{found[0]['Address']}:{found[0]['Port']}" if found else None
+    for entry in json.loads(answer.stdout):
+        # Registrator leaves the address to the node's entry.
+        address = entry["Service"]["Address"] or entry["Node"]["Address"]
+        return f"{address}:{entry['Service']['Port']}"
+    return None
 
 
-def _wait_registered(master: Shell, name: str) -> str:
+def wait_registered(master: Shell, name: str) -> str:
+    """Wait until Consul knows a healthy instance; answers its address. Raises TimedOut."""
     return wait_until(
         lambda: registered_at(master, name),
         REGISTERED_TIMEOUT,
@@ -75,6 +79,12 @@ def _wait_registered(master: Shell, name: str) -> str:
         node=master.node,
         try_next="lab logs registrator",
     )
+
+
+def set_release(master: Shell, service: Service, color: str, release: str) -> None:
+    """What a color is to run, in the compose project's .env."""
+    word = f"{color.upper()}_RELEASE"
+    master.run(f"sed -i 's/^{word}=.*/{word}={release}/' {folder(service)}/.env")
 
 
 def render_compose(master: Shell, service: Service) -> None:
@@ -89,12 +99,12 @@ def ensure_database(master: Shell, service: Service) -> None:
     """The service's database runs and is known to Consul."""
     if service.database and registered_at(master, f"{service.name}-db") is None:
         compose(master, service, "up -d --no-recreate db")
-        _wait_registered(master, f"{service.name}-db")
+        wait_registered(master, f"{service.name}-db")
 
 
 def direct_test(master: Shell, service: Service, color: str) -> str:
     """Ask the new color on its own address and port; answers that address. Raises CheckFailed."""
-    address = _wait_registered(master, f"{service.name}-{color}")
+    address = wait_registered(master, f"{service.name}-{color}")
     url = f"http://{address}{service.path}"
     try:
         wait_until(
@@ -139,9 +149,7 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
     live = live_color(master, service)
     color = next_color(live)
     say(f"{service.name} {release} goes to {color} (live: {live or 'nothing yet'})")
-    master.run(
-        f"sed -i 's/^{color.upper()}_RELEASE=.*/{color.upper()}_RELEASE={release}/' {folder(service)}/.env"
-    )
+    set_release(master, service, color, release)
     render_compose(master, service)
     ensure_database(master, service)
     render_compose(master, service)

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -35,10 +36,17 @@ QUESTION_TIMEOUT = 1500  # milliseconds for a whole question to it, the driver's
 IDLE_TIMEOUT = 15  # seconds a silent connection is kept
 GRACE = 0.8  # seconds the requests in flight get when the service stops
 
+NODE_NAME = Path("/etc/node-name")  # the node's own host name, mounted into the container
+
 Book = dict[str, Any]
 ADDED_BY_RELEASE: dict[str, dict[str, Callable[[Book], Any]]] = {
     "1.1": {"summary": lambda book: f"{book['title']} by {book['author']}"},
 }
+
+
+def node_name() -> str:
+    """The node this copy runs on, or the container's own host name where that is not told."""
+    return NODE_NAME.read_text().strip() if NODE_NAME.is_file() else socket.gethostname()
 
 
 class DatabaseDown(Exception):
@@ -69,7 +77,7 @@ class Settings:
         return cls(
             release=env.get("RELEASE", "1.0"),
             color=env.get("COLOR", ""),
-            node=env.get("NODE") or socket.gethostname(),
+            node=env.get("NODE") or node_name(),
             port=int(env.get("PORT", "8080")),
             database=env.get("DB_PORT_27017_TCP", "tcp://db:27017").removeprefix("tcp://"),
         )

@@ -1,0 +1,197 @@
+"""The `lab` command. Progress goes to stderr, data to stdout; a subcommand calls one function of a room."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from cli import screens
+from lab import config, machines, network
+from lab.config import Lab
+from lab.errors import CheckFailed, ConfigError, LabError
+from lab.shell import Shell
+from provisioning import built, provision
+from scenarios import baseline
+from scenarios.deployments import by_hand
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Progress:
+    """Lines with the seconds since the start, on stderr."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        console.print(f"[dim]{time.monotonic() - self._start:6.1f} s[/dim]  {line}")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--lab-file", type=click.Path(path_type=Path), help="Another lab.yml.")
+@click.pass_context
+def cli(context: click.Context, lab_file: Path | None) -> None:
+    """The lab: four nodes on which blue-green deployment and self-healing really happen.
+
+    Exit codes: 0 ok, 1 a check failed, 2 usage or a bad lab file, 3 timed out, 4 this host cannot,
+    5 an error inside the lab, 130 interrupted.
+    """
+    if lab_file is not None:
+        os.environ["LAB_FILE"] = str(lab_file.resolve())  # the Vagrantfile reads it too
+    context.obj = config.load()
+
+
+def _shells(lab: Lab) -> Mapping[str, Shell]:
+    network.require_present(lab)
+    return machines.shells(lab)
+
+
+@cli.command()
+@click.pass_obj
+def up(lab: Lab) -> None:
+    """Bring the lab up, or mend what is down; a healthy lab is left as it is."""
+    say = Progress()
+    network.refuse_clash(lab)
+    built.build(lab, say)
+    say("artifacts and images are ready")
+    _machines_up(lab, say)
+    shells = machines.shells(lab)
+    changes = provision.provision(lab, built.built(lab), shells, say)
+    say(f"{len(changes)} changed on {len(lab.nodes)} nodes")
+    _release(lab, shells, say)
+    provision.wait_healthy(shells, provision.healths(lab))
+    say("every component answers")
+    screens.closing(lab)
+
+
+def _machines_up(lab: Lab, say: Callable[[str], None]) -> None:
+    down = machines.names(lab) - machines.answering(lab)
+    if down:
+        say("starting " + ", ".join(sorted(down)))
+        machines.up(lab)
+    say(f"{len(lab.nodes)} nodes answer over SSH")
+
+
+def _release(lab: Lab, shells: Mapping[str, Shell], say: Callable[[str], None]) -> None:
+    service = lab.services[0]
+    fresh = by_hand.live_color(shells[lab.master.name], service) is None
+    baseline.first_release(lab, shells[lab.master.name], service, say)
+    if fresh:
+        baseline.ensure_books(lab)
+        say(f"{len(baseline.BOOKS)} books are in")
+
+
+@cli.command()
+@click.pass_obj
+def down(lab: Lab) -> None:
+    """Remove everything that carries the lab's mark, and prove that nothing is left."""
+    say = Progress()
+    left = machines.destroy(lab, say)
+    if left:
+        raise CheckFailed("still there: " + ", ".join(left), try_next="lab down")
+    say("nothing of the lab is left")
+
+
+@cli.command()
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@click.pass_obj
+def status(lab: Lab, form: str) -> None:
+    """Nodes, components, colors and where each container runs; exits 1 when something does not answer."""
+    seen = screens.gather(lab)
+    if form == "json":
+        click.echo(json.dumps(seen, indent=2))
+    else:
+        screens.status_table(seen)
+    if not seen["healthy"]:
+        raise CheckFailed("not everything answers", try_next="lab up")
+
+
+@cli.command()
+@click.argument("node")
+@click.pass_obj
+def ssh(lab: Lab, node: str) -> None:
+    """A shell on a node."""
+    lab.node(node)
+    machines.shells(lab)
+    os.execvp("ssh", ["ssh", "-F", str(machines.SSH_CONFIG), node])
+
+
+@cli.command("exec", context_settings={"ignore_unknown_options": True})
+@click.argument("node")
+@click.argument("command", nargs=-1, required=True)
+@click.pass_obj
+def execute(lab: Lab, node: str, command: tuple[str, ...]) -> None:
+    """Run COMMAND on NODE as the user vagrant; its exit code is the command's."""
+    lab.node(node)
+    result = machines.shells(lab)[node].run(" ".join(command), sudo=False, check=False)
+    click.echo(result.stdout, nl=False)
+    click.echo(result.stderr, nl=False, err=True)
+    sys.exit(result.exit)
+
+
+@cli.command()
+@click.argument("component")
+@click.pass_obj
+def logs(lab: Lab, component: str) -> None:
+    """The last log lines of COMPONENT on every node that has it."""
+    healths = [health for health in provision.healths(lab) if health.component == component]
+    if not healths:
+        known = sorted({health.component for health in provision.healths(lab)})
+        raise ConfigError(
+            f"no component {component!r}{config.nearest(component, known)}",
+            try_next="one of " + ", ".join(known),
+        )
+    shells = _shells(lab)
+    for health in healths:
+        click.echo(f"== {health.node}")
+        click.echo(shells[health.node].run(health.logs, check=False).stdout, nl=False)
+
+
+@cli.command()
+@click.pass_obj
+def plan(lab: Lab) -> None:
+    """What provisioning would change, without changing it."""
+    changes = provision.plan(lab, built.built(lab), _shells(lab))
+    for change in changes:
+        click.echo(f"{change.node}  {change.key}")
+    console.print(f"{len(changes)} to change")
+
+
+@cli.command()
+@click.argument("service")
+@click.argument("release")
+@click.pass_obj
+def deploy(lab: Lab, service: str, release: str) -> None:
+    """Bring RELEASE of SERVICE out on its idle color: pull, start, test directly, cut over, stop the old."""
+    shells = _shells(lab)
+    done = by_hand.deploy(lab, shells[lab.master.name], lab.service(service), release, Progress())
+    click.echo(f"{service} {done.release} is live on {done.color} at {done.address}")
+
+
+@cli.command()
+@click.pass_obj
+def reset(lab: Lab) -> None:
+    """Back to the baseline: blue with the first release live, no green, three books."""
+    baseline.reset(lab, _shells(lab)[lab.master.name], lab.services[0])
+
+
+def main() -> None:
+    """Run the command; every error ends in its documented exit code."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        console.print("interrupted; what was made stays: `lab up` goes on from there, `lab down` removes it")
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except LabError as error:
+        console.print(str(error), markup=False, style="red")
+        sys.exit(error.exit_code)

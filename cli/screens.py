@@ -1,0 +1,104 @@
+"""What the `lab` command shows: the closing screen of `up` and the tables of `status`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from lab import machines, network
+from lab.clients.consul import ConsulClient
+from lab.clients.swarm import SwarmClient
+from lab.config import Lab
+from provisioning import provision
+from provisioning.roles.service import COLORS, project
+
+
+def closing(lab: Lab) -> None:
+    """Where everything is, what to paste, what to try next."""
+    address = lab.master.address
+    click.echo(
+        f"""
+books-service   http://{address}{lab.services[0].path}
+Consul          http://{address}:8500/ui/
+Jenkins         http://{address}:8080/
+Swarm           {lab.swarm_endpoint}
+
+  export DOCKER_HOST={lab.swarm_endpoint}
+  curl http://{address}{lab.services[0].path}
+
+Next: vagrant ssh {lab.master.name}, or: lab deploy {lab.services[0].name} {lab.services[0].releases[-1]}"""
+    )
+
+
+def gather(lab: Lab) -> dict[str, Any]:
+    """Everything `lab status` tells, as plain data. Raises HostError when the lab's network is not here."""
+    network.require_present(lab)
+    answering = machines.answering(lab)
+    components = _components(lab) if answering == machines.names(lab) else []
+    healthy = answering == machines.names(lab) and all(component["healthy"] for component in components)
+    return {
+        "lab": lab.name,
+        "healthy": healthy,
+        "nodes": [
+            {"name": node.name, "address": node.address, "answers": node.name in answering}
+            for node in lab.nodes
+        ],
+        "components": components,
+        "services": _services(lab) if healthy else [],
+        "containers": _containers(lab) if healthy else [],
+    }
+
+
+def _components(lab: Lab) -> list[dict[str, Any]]:
+    seen = provision.look(lab, machines.shells(lab))
+    return [
+        {"component": component, "node": node, "healthy": wrong is None, "seen": wrong}
+        for (component, node), wrong in seen.items()
+    ]
+
+
+def _services(lab: Lab) -> list[dict[str, Any]]:
+    consul = ConsulClient(lab)
+    rows = []
+    for service in lab.services:
+        live = consul.color(service.name)
+        idle = next(color for color in COLORS if color != live) if live else None
+        rows.append({"service": service.name, "live": live, "idle": idle})
+    return rows
+
+
+def _containers(lab: Lab) -> list[dict[str, Any]]:
+    swarm = SwarmClient(lab)
+    try:
+        ours = tuple(project(service) + "_" for service in lab.services)
+        return [
+            {"name": placed.name, "node": placed.node, "state": placed.state, "image": placed.image}
+            for placed in swarm.containers()
+            if placed.name.startswith(ours)
+        ]
+    finally:
+        swarm.close()
+
+
+def status_table(seen: dict[str, Any]) -> None:
+    out = Console(highlight=False)
+    components = Table("component", "node", "health", box=None)
+    for row in seen["components"]:
+        health = "[green]ok[/green]" if row["healthy"] else f"[red]{row['seen']}[/red]"
+        components.add_row(row["component"], row["node"], health)
+    down = [node["name"] for node in seen["nodes"] if not node["answers"]]
+    if down:
+        out.print("[red]no answer over SSH:[/red] " + ", ".join(down))
+    out.print(components)
+    services = Table("service", "live", "idle", box=None)
+    for row in seen["services"]:
+        services.add_row(row["service"], row["live"] or "-", row["idle"] or "-")
+    containers = Table("container", "node", "state", "image", box=None)
+    for row in seen["containers"]:
+        containers.add_row(row["name"], row["node"], row["state"], row["image"])
+    if seen["services"]:
+        out.print(services)
+        out.print(containers)

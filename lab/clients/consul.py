@@ -1,0 +1,49 @@
+"""Consul, as seen from the host: colors, the catalogue, checks (python-consul)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import consul
+
+from lab.config import Lab
+from lab.network import require_present
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One entry of the catalogue."""
+
+    service: str
+    node: str
+    address: str  # IP:PORT
+
+
+class ConsulClient:
+    def __init__(self, lab: Lab) -> None:
+        require_present(lab)
+        untyped: Any = consul.Consul
+        self._client = untyped(host=lab.master.address, port=8500)
+
+    def color(self, service: str) -> str | None:
+        """The live color the deployments noted, or None before the first one."""
+        _, entry = self._client.kv.get(f"services/{service}/color")
+        return entry["Value"].decode() if entry else None
+
+    def instances(self, service: str, *, passing: bool = False) -> tuple[Instance, ...]:
+        _, entries = self._client.health.service(service, passing=passing)
+        return tuple(_instance(entry) for entry in entries)
+
+    def services(self) -> tuple[str, ...]:
+        _, names = self._client.catalog.services()
+        return tuple(sorted(names))
+
+
+def _instance(entry: Mapping[str, Any]) -> Instance:
+    # Registrator leaves the address to the node's entry.
+    address = entry["Service"]["Address"] or entry["Node"]["Address"]
+    return Instance(
+        entry["Service"]["Service"], entry["Node"]["Node"], f"{address}:{entry['Service']['Port']}"
+    )

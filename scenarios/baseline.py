@@ -1,0 +1,97 @@
+"""The known state every scenario begins from: blue with the first release live, no green, three books."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lab.clients.proxy import ProxyClient
+from lab.config import Lab, Service
+from lab.errors import LabError
+from lab.shell import Shell
+from lab.waiting import wait_until
+from scenarios.deployments import by_hand
+
+BOOKS = (
+    {"_id": "1", "title": "Blue Mornings", "author": "Ada Winter", "description": "A town wakes up early."},
+    {
+        "_id": "2",
+        "title": "Green Evenings",
+        "author": "Ben Sommer",
+        "description": "The same town, twelve hours on.",
+    },
+    {"_id": "3", "title": "The Switch", "author": "Cy Lang", "description": "Two lamps and one electrician."},
+)
+FIELDS = frozenset({"_id", "title", "author", "description"})
+
+
+def kept(book: dict[str, object]) -> dict[str, object]:
+    """A book without the fields that a release adds of itself."""
+    return {key: value for key, value in book.items() if key in FIELDS}
+
+
+def first_release(lab: Lab, master: Shell, service: Service, say: Callable[[str], None]) -> None:
+    """The service answers: deployed when it never was, mended when its parts were stopped or removed."""
+    live = by_hand.live_color(master, service)
+    if live is None:
+        by_hand.deploy(lab, master, service, service.releases[0], say)
+    elif not _answers(master, lab, service):
+        say(f"{service.name} does not answer: starting its {live} color again")
+        revive(master, service, live)
+
+
+def _answers(master: Shell, lab: Lab, service: Service) -> bool:
+    url = f"http://{lab.master.address}{service.path}"
+    return master.run(f"curl -fsS -m 3 -o /dev/null {url}", sudo=False, check=False).exit == 0
+
+
+def revive(master: Shell, service: Service, color: str) -> None:
+    """Database, container and upstream of a color, brought back where they are missing."""
+    if service.database:
+        by_hand.compose(master, service, "up -d --no-recreate db")
+        by_hand.wait_registered(master, f"{service.name}-db")
+        by_hand.render_compose(master, service)
+    by_hand.compose(master, service, f"up -d --no-deps {color}")
+    by_hand.direct_test(master, service, color)
+    by_hand.write_upstream(master, service, color)
+
+
+def ensure_books(lab: Lab) -> None:
+    """The three books and no other."""
+    proxy = ProxyClient(lab)
+    try:
+        there = {
+            str(book["_id"]): kept(book) for book in wait_until(lambda: _asked(proxy), 30, "the books")[0]
+        }
+        for book in BOOKS:
+            if there.pop(book["_id"], None) != book:
+                proxy.put(dict(book))
+        for extra in there:
+            proxy.delete(extra)
+    finally:
+        proxy.close()
+
+
+def _asked(proxy: ProxyClient) -> tuple[list[dict[str, object]]]:
+    return (proxy.books(),)
+
+
+def reset(lab: Lab, master: Shell, service: Service) -> None:
+    """Blue with the first release is live, green is gone and ready for the second, the books are back."""
+    blue, green = service.releases[0], service.releases[-1]
+    form = "{{.State.Running}} {{.Config.Image}}"
+    running = master.run(
+        f"docker inspect -f '{form}' {by_hand.container(service, 'blue')}",
+        sudo=False,
+        check=False,
+    ).stdout.strip()
+    by_hand.set_release(master, service, "blue", blue)
+    by_hand.set_release(master, service, "green", green)
+    if not running.startswith("true") or not running.endswith(f":{blue}"):
+        revive(master, service, "blue")
+    if by_hand.live_color(master, service) != "blue" or not _answers(master, lab, service):
+        by_hand.direct_test(master, service, "blue")
+        by_hand.cut_over(master, service, "blue")
+    by_hand.compose(master, service, "rm -sf green")
+    ensure_books(lab)
+    if not _answers(master, lab, service):
+        raise LabError(f"{service.name} does not answer after the reset", try_next="lab status")
