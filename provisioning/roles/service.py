@@ -77,7 +77,9 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
     unit = File("/etc/systemd/system/lab-resume.service", _render("lab-resume.service", lab))
     return [
         Package(("docker-compose", "ansible-core")),
-        Program("consul-template", *built.programs["consul-template"]),
+        # Behind a few lines that also take the article's flag.
+        Program("consul-template.bin", *built.programs["consul-template"]),
+        File("/usr/local/bin/consul-template", _render("consul-template", lab), mode="755"),
         File("/etc/profile.d/lab.sh", f"export DOCKER_HOST={lab.swarm_endpoint}\n"),
         Directory("/data/compose"),
         Directory("/data/compose/config"),

@@ -90,9 +90,7 @@ def set_release(master: Shell, service: Service, color: str, release: str) -> No
 def render_compose(master: Shell, service: Service) -> None:
     """docker-compose.yml from its template, with the database's address from Consul."""
     path = f"{folder(service)}/docker-compose.yml"
-    master.run(
-        f"consul-template -consul-addr localhost:8500 -template '{path}.ctmpl:{path}' -once", timeout=30
-    )
+    master.run(f"consul-template -consul localhost:8500 -template '{path}.ctmpl:{path}' -once", timeout=30)
 
 
 def ensure_database(master: Shell, service: Service) -> None:
@@ -125,7 +123,7 @@ def write_upstream(master: Shell, service: Service, color: str) -> None:
     source = f"/data/nginx/templates/{service.name}-{color}-upstream.conf.ctmpl"
     target = f"/data/nginx/upstreams/{service.name}.conf"
     master.run(
-        "consul-template -consul-addr localhost:8500 "
+        "consul-template -consul localhost:8500 "
         f'-template "{source}:{target}:docker kill -s HUP nginx" -once',
         timeout=30,
     )

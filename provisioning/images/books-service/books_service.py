@@ -34,7 +34,8 @@ BODY_LIMIT = 1_000_000  # bytes
 DATABASE_TIMEOUT = 1000  # milliseconds to find the database
 QUESTION_TIMEOUT = 1500  # milliseconds for a whole question to it, the driver's second try included
 IDLE_TIMEOUT = 15  # seconds a silent connection is kept
-GRACE = 0.8  # seconds the requests in flight get when the service stops
+LINGER = 0.5  # seconds after SIGTERM in which requests are still taken: the proxy may just be turning away
+GRACE = 0.3  # seconds the requests in flight get when the service stops
 
 NODE_NAME = Path("/etc/node-name")  # the node's own host name, mounted into the container
 
@@ -302,11 +303,11 @@ class MongoBooks:
 
 
 def stop_on_signal(server: Server) -> None:
-    """SIGTERM and SIGINT end serve_forever; as PID 1 they would be ignored otherwise."""
+    """SIGTERM and SIGINT end serve_forever after LINGER; as PID 1 they would be ignored otherwise."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         server.stopping = True
-        threading.Thread(target=server.shutdown).start()
+        threading.Timer(LINGER, server.shutdown).start()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)

@@ -1,0 +1,52 @@
+Feature: The second release goes out with no downtime
+  The article runs its second release beside the first, tests it on its own address, and only then
+  lets nginx send the users there.
+
+  Background:
+    Given the lab is at its baseline
+    And users ask for /api/v1/books 50 times a second
+
+  Scenario: The second release by the article's own commands
+    When swarm-master runs
+      """
+      cd /data/compose/config/books-service
+      docker-compose pull green
+      docker-compose rm -f green
+      docker-compose up -d green
+      docker ps | grep booksservice
+      """
+    Then the output shows booksservice_blue_1 and booksservice_green_1
+    When Consul knows books-service-green and its address is asked for books directly
+    Then it lists the three books
+    When swarm-master runs
+      """
+      curl -X PUT -d 'green' http://localhost:8500/v1/kv/services/books-service/color
+      sudo consul-template -consul localhost:8500 -template "/data/nginx/templates/books-service-green-upstream.conf.ctmpl:/data/nginx/upstreams/books-service.conf:docker kill -s HUP nginx" -once
+      docker stop booksservice_blue_1
+      """
+    And swarm-master runs
+      """
+      curl http://10.100.199.200/api/v1/books | jq .
+      """
+    Then it lists the three books
+    And `docker ps -a` shows booksservice_green_1 Up
+    And `docker ps -a` shows booksservice_blue_1 Exited
+    And Consul says that books-service is green
+    And users were served 1.0 by blue, then 1.1 by green
+    And no request fails
+
+  Scenario: The second release by `lab deploy`
+    When release 1.1 of books-service is deployed by hand
+    Then the deployment succeeds
+    And `docker ps -a` shows booksservice_green_1 Up
+    And `docker ps -a` shows booksservice_blue_1 Exited
+    And users were served 1.0 by blue, then 1.1 by green
+    And no request fails
+
+  Scenario: A release whose image is missing leaves the live color live
+    When release 9.9 of books-service is deployed by hand
+    Then the deployment is refused with "books-service stays on blue"
+    And Consul says that books-service is blue
+    And `docker ps -a` shows booksservice_blue_1 Up
+    And users were served only 1.0 by blue
+    And no request fails
