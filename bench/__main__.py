@@ -1,0 +1,173 @@
+"""`make bench`: each figure of the lab beside a reference measured in the same run.
+
+The lab is taken down and brought up again on the way; it is up in the end. `--cold` also builds all
+artifacts and images from an empty cache (10 minutes and more).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import docker
+from rich.console import Console
+from rich.table import Table
+
+from bench import ansible_reference
+from lab import config, machines
+from lab.config import Lab
+
+LAB = str(Path(sys.executable).with_name("lab"))
+
+
+@dataclass(frozen=True)
+class Figure:
+    what: str
+    value: str
+    target: str
+    reference: str
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.monotonic()
+    work()
+    return time.monotonic() - start
+
+
+def lab_command(*words: str, env: dict[str, str] | None = None) -> None:
+    """One `lab` command as a user would type it; its output is shown only when it fails."""
+    done = subprocess.run(
+        [LAB, *words], capture_output=True, text=True, check=False, env={**os.environ, **(env or {})}
+    )
+    if done.returncode != 0:
+        sys.exit(f"lab {' '.join(words)} failed with {done.returncode}\n{done.stdout}{done.stderr}")
+
+
+def vagrant_status() -> None:
+    subprocess.run(["vagrant", "status"], cwd=machines.ROOT, check=True, capture_output=True)
+
+
+def idle_memory(lab: Lab) -> float:
+    """GiB that the nodes use, everything in them included."""
+    containers = docker.from_env().containers.list(filters={"label": f"{machines.MARK}={lab.name}"})
+    used = 0
+    for container in containers:
+        stats: Any = container.stats(stream=False)
+        memory = stats["memory_stats"]
+        # Page cache is not the lab's need: the kernel gives it back.
+        used += memory["usage"] - memory["stats"].get(
+            "total_inactive_file", memory["stats"].get("inactive_file", 0)
+        )
+    return used / 2**30
+
+
+def again(lab: Lab) -> list[Figure]:
+    ours, status = seconds(lambda: lab_command("up")), seconds(vagrant_status)
+    plan = seconds(lambda: lab_command("plan"))
+    ansible = seconds(lambda: ansible_reference.play(lab))
+    return [
+        Figure("lab up on a healthy lab", f"{ours:.1f} s", "6 s", f"{status:.1f} s, one vagrant status"),
+        Figure(
+            "provisioning's part, 4 nodes",
+            f"{plan:.1f} s",
+            "2 s",
+            f"{ansible:.1f} s, ansible-playbook on the same resources of swarm-master alone",
+        ),
+    ]
+
+
+def resets() -> Figure:
+    times = []
+    for _ in range(5):
+        lab_command("deploy", "books-service", "1.1")
+        times.append(seconds(lambda: lab_command("reset")))
+    deploy = seconds(lambda: lab_command("deploy", "books-service", "1.1"))
+    lab_command("reset")
+    return Figure(
+        "reset after a deployment, worst of 5",
+        f"{max(times):.1f} s",
+        "8 s",
+        f"{deploy:.1f} s, one lab deploy",
+    )
+
+
+def down_and_up(lab: Lab) -> list[Figure]:
+    down = seconds(lambda: lab_command("down"))
+    left = machines.marked(lab)
+    bare = seconds(lambda: machines.up(lab))
+    lab_command("down")
+    warm = seconds(lambda: lab_command("up"))
+    return [
+        Figure("lab down", f"{down:.1f} s, {len(left)} things left", "12 s", "-"),
+        Figure(
+            "no lab, cache warm, to books answering",
+            f"{warm:.1f} s",
+            "60 s",
+            f"{bare:.1f} s, the bare nodes alone",
+        ),
+    ]
+
+
+def cold() -> Figure:
+    """Everything built from empty caches, beside the Go builds alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        env = {
+            "LAB_CACHE": f"{folder}/lab",
+            "GOCACHE": f"{folder}/go",
+            "GOMODCACHE": f"{folder}/mod",
+            "GOFLAGS": "-modcacherw",
+        }
+        script = (
+            "import time; from provisioning import artifacts\n"
+            "from lab import config; from provisioning import built\n"
+            "start = time.monotonic()\n"
+            "for name in artifacts.NAMES: artifacts.obtain(name, lambda line: None)\n"
+            "go = time.monotonic() - start\n"
+            "built.build(config.load(), lambda line: None)\n"
+            "print(f'{time.monotonic() - start:.0f} {go:.0f}')"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, **env},
+        )
+    total, go = done.stdout.split()
+    return Figure(
+        "artifacts and images from nothing",
+        f"{total} s",
+        "15 min with the lab",
+        f"{go} s, the artifacts alone",
+    )
+
+
+@click.command()
+@click.option("--cold", "with_cold", is_flag=True, help="Also build everything from an empty cache.")
+def main(with_cold: bool) -> None:
+    """Measure the lab."""
+    lab = config.load()
+    say = Console(stderr=True).print
+    say("bringing the lab up")
+    lab_command("up")
+    lab_command("reset")
+    figures = [*again(lab), resets()]
+    figures.append(Figure("memory of the idle lab", f"{idle_memory(lab):.2f} GiB", "2.5 GiB", "-"))
+    figures += down_and_up(lab)
+    if with_cold:
+        figures.append(cold())
+    table = Table("figure", "measured", "target", "reference in the same run")
+    for figure in figures:
+        table.add_row(figure.what, figure.value, figure.target, figure.reference)
+    Console(width=140).print(table)
+
+
+main()

@@ -1,0 +1,62 @@
+"""The fakes that stand in for the doors, so that everything behind them is tested without machines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from lab.errors import TimedOut
+from lab.shell import CommandFailed, Result
+
+
+@dataclass(frozen=True)
+class Endless:
+    """The answer of a script that does not end: its timeout runs out after it printed `stdout`."""
+
+    stdout: str = ""
+
+
+Answer = Result | Endless | Exception
+
+
+def said(stdout: str = "", *, exit: int = 0, stderr: str = "") -> Result:
+    """What a script answers; the FakeShell adds its node and the script."""
+    return Result("", "", exit, stdout, stderr)
+
+
+class FakeShell:
+    """A Shell that answers by a table of regex -> answer; the first regex found in a script counts.
+
+    `scripts` holds every script it ran, in order. A script that no regex is found in is an error of the
+    test: LookupError. `SshShell` keeps the same contract (tests/lab/test_shell.py).
+    """
+
+    def __init__(self, answers: Mapping[str, Answer], node: str = "fake") -> None:
+        self.node = node
+        self.answers = dict(answers)
+        self.scripts: list[str] = []
+
+    def run(self, script: str, *, sudo: bool = True, check: bool = True, timeout: float = 120) -> Result:
+        self.scripts.append(script)
+        answer = self._answer(script)
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, Endless):
+            raise TimedOut(
+                f"no end after {timeout:g} s: {script[:200]}", node=self.node, last_seen=answer.stdout
+            )
+        result = replace(answer, node=self.node, command=script)
+        if check and result.exit != 0:
+            raise CommandFailed(result)
+        return result
+
+    def ran(self, pattern: str) -> list[str]:
+        """The scripts that a regex is found in, in order."""
+        return [script for script in self.scripts if re.search(pattern, script)]
+
+    def _answer(self, script: str) -> Answer:
+        for pattern, answer in self.answers.items():
+            if re.search(pattern, script):
+                return answer
+        raise LookupError(f"the fake {self.node} has no answer to: {script}")

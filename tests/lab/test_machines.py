@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from lab import config, machines
+from lab.errors import HostError, LabError
+
+LAB = config.load(config.LAB_FILE)
+
+
+class Thing:
+    """Of a fake engine: it can be removed, which the engine writes down."""
+
+    def __init__(self, engine: FakeEngine, name: str, fails: bool = False) -> None:
+        self.engine, self.name, self.fails = engine, name, fails
+
+    def remove(self, **options: object) -> None:
+        if self.fails:
+            raise docker.errors.NotFound("gone already")
+        self.engine.removed.append((type(self).__name__, self.name, options))
+        self.engine.things.remove(self)
+
+
+class Container(Thing):
+    pass
+
+
+class Network(Thing):
+    pass
+
+
+class Volume(Thing):
+    pass
+
+
+class Collection:
+    def __init__(self, engine: FakeEngine, kind: type[Thing]) -> None:
+        self.engine, self.kind = engine, kind
+
+    def list(self, **options: object) -> list[Thing]:
+        self.engine.asked.append(options)
+        return [thing for thing in self.engine.things if isinstance(thing, self.kind)]
+
+
+class FakeEngine:
+    def __init__(self) -> None:
+        self.things: list[Thing] = []
+        self.removed: list[tuple[str, str, dict[str, object]]] = []
+        self.asked: list[dict[str, object]] = []
+        self.containers = Collection(self, Container)
+        self.networks = Collection(self, Network)
+        self.volumes = Collection(self, Volume)
+
+
+@pytest.fixture(autouse=True)
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """Nothing here may reach the lab that runs on this host: a fake engine, a root of its own."""
+    fake = FakeEngine()
+    monkeypatch.setattr(machines, "_engine", lambda: fake)
+    monkeypatch.setattr(machines, "_vagrant", lambda: pytest.fail("Vagrant was called"))
+    for name, path in {"ROOT": "", "STATE": ".lab", "SSH_CONFIG": ".lab/ssh_config"}.items():
+        monkeypatch.setattr(machines, name, tmp_path / path)
+    (tmp_path / ".lab").mkdir()
+    return fake
+
+
+def test_containers_go_before_networks_and_volumes(engine: FakeEngine) -> None:
+    engine.things = [
+        Volume(engine, "v1"),
+        Network(engine, "net"),
+        Container(engine, "n1"),
+        Container(engine, "n2"),
+    ]
+    said: list[str] = []
+    assert machines.destroy(LAB, said.append) == []
+    kinds = [kind for kind, _, _ in engine.removed]
+    assert kinds == ["Container", "Container", "Network", "Volume"]
+    assert said == ["removing 2 containers: n1, n2", "removing 1 networks: net", "removing 1 volumes: v1"]
+
+
+def test_containers_go_by_force_and_with_their_volumes(engine: FakeEngine) -> None:
+    engine.things = [Container(engine, "n1"), Volume(engine, "v1")]
+    machines.destroy(LAB, lambda line: None)
+    assert [options for _, _, options in engine.removed] == [{"force": True, "v": True}, {"force": True}]
+
+
+def test_only_what_carries_the_mark_of_this_lab_is_asked_for(engine: FakeEngine) -> None:
+    machines.destroy(dataclasses.replace(LAB, name="other"), lambda line: None)
+    assert [options["filters"] for options in engine.asked] == [{"label": "bluegreen-lab=other"}] * 6
+    assert engine.asked[0]["all"] is True
+
+
+def test_what_is_left_is_named_and_what_is_gone_already_is_no_error(engine: FakeEngine) -> None:
+    engine.things = [Network(engine, "net", fails=True)]
+    assert machines.destroy(LAB, lambda line: None) == ["network net"]
+
+
+def test_the_state_of_vagrant_and_the_way_in_are_forgotten(tmp_path: Path) -> None:
+    machine = tmp_path / ".vagrant" / "machines" / "n1"
+    for provider in ("docker", "libvirt"):
+        (machine / provider).mkdir(parents=True)
+    machines.SSH_CONFIG.write_text("Host n1\n")
+    machines.destroy(LAB, lambda line: None)
+    assert [path.name for path in machine.iterdir()] == ["libvirt"]
+    assert not machines.SSH_CONFIG.exists()
+
+
+def test_another_provider_is_destroyed_by_vagrant(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+
+    class Vagrant:
+        def destroy(self) -> None:
+            called.append("destroy")
+
+    monkeypatch.setattr(machines, "_vagrant", Vagrant)
+    assert machines.destroy(dataclasses.replace(LAB, provider="libvirt"), lambda line: None) == []
+    assert (called, engine.asked) == (["destroy"], [])
+
+
+def test_without_a_way_in_no_node_answers_and_there_are_no_shells() -> None:
+    assert machines.answering(LAB) == frozenset()
+    with pytest.raises(LabError, match="the lab is not up") as caught:
+        machines.shells(LAB)
+    assert caught.value.try_next == "make lab-up"
+
+
+def test_there_is_one_shell_for_each_node() -> None:
+    machines.SSH_CONFIG.write_text("")
+    shells = machines.shells(LAB)
+    assert {name: shell.node for name, shell in shells.items()} == {node.name: node.name for node in LAB.nodes}
+
+
+def test_a_silent_engine_is_an_error_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+
+    def from_env(**options: Any) -> None:
+        raise docker.errors.DockerException("no socket")
+
+    monkeypatch.setattr(docker, "from_env", from_env)
+    with pytest.raises(HostError) as caught:
+        machines.marked(LAB)
+    assert (caught.value.last_seen, caught.value.try_next) == ("no socket", "lab/host.sh")
