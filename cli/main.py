@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from cli import screens
 from lab import config, machines, network
@@ -31,7 +32,7 @@ class Progress:
         self._start = time.monotonic()
 
     def __call__(self, line: str) -> None:
-        console.print(f"[dim]{time.monotonic() - self._start:6.1f} s[/dim]  {line}")
+        console.print(f"[dim]{time.monotonic() - self._start:6.1f} s[/dim]  {escape(line)}")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -170,8 +171,8 @@ def plan(lab: Lab) -> None:
 @click.pass_obj
 def deploy(lab: Lab, service: str, release: str) -> None:
     """Bring RELEASE of SERVICE out on its idle color: pull, start, test directly, cut over, stop the old."""
-    shells = _shells(lab)
-    done = by_hand.deploy(lab, shells[lab.master.name], lab.service(service), release, Progress())
+    chosen = lab.service(service)
+    done = by_hand.deploy(lab, _shells(lab)[lab.master.name], chosen, release, Progress())
     click.echo(f"{service} {done.release} is live on {done.color} at {done.address}")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lab import machines, network
@@ -87,7 +88,7 @@ def status_table(seen: dict[str, Any]) -> None:
     out = Console(highlight=False)
     components = Table("component", "node", "health", box=None)
     for row in seen["components"]:
-        health = "[green]ok[/green]" if row["healthy"] else f"[red]{row['seen']}[/red]"
+        health = "[green]ok[/green]" if row["healthy"] else f"[red]{escape(row['seen'])}[/red]"
         components.add_row(row["component"], row["node"], health)
     down = [node["name"] for node in seen["nodes"] if not node["answers"]]
     if down:

@@ -133,7 +133,7 @@ def _engine() -> docker.DockerClient:
     try:
         return docker.from_env(timeout=60)
     except docker.errors.DockerException as error:
-        raise HostError("no Docker engine answers", last_seen=str(error), try_next="make host") from error
+        raise HostError("no Docker engine answers", last_seen=str(error), try_next="lab/host.sh") from error
 
 
 def destroy(lab: Lab, say: Callable[[str], None]) -> list[str]:

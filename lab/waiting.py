@@ -41,5 +41,12 @@ def wait_until(
             break
         time.sleep(PAUSE)
     if evidence is not None:
-        last += "\n" + evidence()
+        last += "\n" + _shown(evidence)
     raise TimedOut(f"waited {timeout:g} s for {what}", node=node, last_seen=last, try_next=try_next)
+
+
+def _shown(evidence: Callable[[], str]) -> str:
+    try:
+        return evidence()
+    except Exception as error:  # what went wrong first is what is told
+        return f"no evidence: {error}"

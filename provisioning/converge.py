@@ -13,6 +13,7 @@ from lab.shell import CommandFailed, Shell, in_parallel
 from provisioning.resources import Resource
 
 APPLY_TIMEOUT = 300.0
+FEW = 5
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,13 @@ def apply(shell: Shell, changes: Sequence[Change]) -> None:
         raise CommandFailed(type(result)(result.node, what, result.exit, result.stdout, result.stderr))
 
 
+def in_short(changes: Sequence[Change]) -> str:
+    """A line for a person: the few changes by name, many by their number."""
+    if len(changes) <= FEW:
+        return ", ".join(change.key for change in changes)
+    return f"{len(changes)} changes, from {changes[0].key} to {changes[-1].key}"
+
+
 def converge(
     shells: Mapping[str, Shell], wanted: Mapping[str, Sequence[Resource]], say: Callable[[str], None]
 ) -> list[Change]:
@@ -82,7 +90,7 @@ def converge(
     changes = plan_all(shells, wanted)
     by_node = {node: [change for change in changes if change.node == node] for node in wanted}
     todo = [node for node in wanted if by_node[node]]
-    for change in changes:
-        say(f"{change.node}: {change.key}")
+    for node in todo:
+        say(f"{node}: {in_short(by_node[node])}")
     in_parallel(lambda node: apply(shells[node], by_node[node]), todo)
     return changes

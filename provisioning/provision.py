@@ -88,9 +88,11 @@ def look(lab: Lab, shells: Mapping[str, Shell]) -> dict[tuple[str, str], str | N
 
     def look_at(node: str) -> dict[tuple[str, str], str | None]:
         parts = [
-            f"seen=$({h.check}) && echo '+' || echo \"-$seen\" | tr '\\n' ' '; echo" for h in by_node[node]
+            f"seen=$({h.check}) && echo '+' || printf -- '-%s' \"$seen\" | tr '\\n' ' '; echo"
+            for h in by_node[node]
         ]
-        lines = [line for line in shells[node].run("\n".join(parts), timeout=60).stdout.splitlines() if line]
+        # Not splitlines(): a check may print \r.
+        lines = [line for line in shells[node].run("\n".join(parts), timeout=60).stdout.split("\n") if line]
         return {
             (health.component, node): None if line == "+" else line[1:].strip() or "no answer"
             for health, line in zip(by_node[node], lines, strict=True)

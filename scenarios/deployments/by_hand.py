@@ -6,11 +6,12 @@ pull, start the idle color, test it on its own address and port, cut over, stop 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.config import Lab, Service
-from lab.errors import CheckFailed, ConfigError, LabError
+from lab.config import RELEASE, Lab, Service
+from lab.errors import CheckFailed, ConfigError, LabError, TimedOut
 from lab.shell import CommandFailed, Shell
 from lab.waiting import wait_until
 from provisioning.roles.service import COLORS, folder, project
@@ -140,7 +141,7 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
     Raises CheckFailed, with the live color left as it was, when the new color cannot be pulled, does not
     start or fails its direct test.
     """
-    if not all(char.isalnum() or char in "._-" for char in release):
+    if not re.fullmatch(RELEASE.pattern, release):
         raise ConfigError(
             f"release {release!r} is not an image tag", try_next=f"lab deploy {service.name} 1.1"
         )
@@ -165,7 +166,7 @@ def _start_and_test(master: Shell, service: Service, color: str, live: str | Non
         compose(master, service, f"rm -sf {color}")
         compose(master, service, f"up -d --no-deps {color}")
         return direct_test(master, service, color)
-    except (CommandFailed, CheckFailed) as error:
+    except (CommandFailed, CheckFailed, TimedOut) as error:
         compose(master, service, f"stop {color}", check=False)
         raise CheckFailed(
             f"{service.name} stays on {live or 'nothing'}: {error.what}",

@@ -11,6 +11,7 @@ from lab import config, machines
 from lab.errors import HostError, LabError
 
 LAB = config.load(config.LAB_FILE)
+ENGINE = machines._engine
 
 
 class Thing:
@@ -110,7 +111,9 @@ def test_the_state_of_vagrant_and_the_way_in_are_forgotten(tmp_path: Path) -> No
     assert not machines.SSH_CONFIG.exists()
 
 
-def test_another_provider_is_destroyed_by_vagrant(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_providers_are_destroyed_by_vagrant(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     called: list[str] = []
 
     class Vagrant:
@@ -132,11 +135,11 @@ def test_without_a_way_in_no_node_answers_and_there_are_no_shells() -> None:
 def test_there_is_one_shell_for_each_node() -> None:
     machines.SSH_CONFIG.write_text("")
     shells = machines.shells(LAB)
-    assert {name: shell.node for name, shell in shells.items()} == {node.name: node.name for node in LAB.nodes}
+    assert [(name, shell.node) for name, shell in shells.items()] == [(n.name, n.name) for n in LAB.nodes]
 
 
 def test_a_silent_engine_is_an_error_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
+    monkeypatch.setattr(machines, "_engine", ENGINE)
 
     def from_env(**options: Any) -> None:
         raise docker.errors.DockerException("no socket")

@@ -46,9 +46,7 @@ def test_a_check_is_asked_once_even_without_time() -> None:
 def test_a_timeout_carries_what_was_last_seen(given: object, seen: str) -> None:
     with pytest.raises(TimedOut) as caught:
         wait_until(answers(given), 0, "the book", node="n1", try_next="lab status")
-    assert str(caught.value) == (
-        f"n1: waited 0 s for the book\n  last seen: {seen}\n  try next:  lab status"
-    )
+    assert str(caught.value) == (f"n1: waited 0 s for the book\n  last seen: {seen}\n  try next:  lab status")
 
 
 def test_a_timeout_carries_the_evidence_asked_once() -> None:

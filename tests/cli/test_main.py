@@ -1,0 +1,273 @@
+"""The `lab` command from its words to its exit code, with every door replaced."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import pytest
+
+from cli import main as lab_command
+from cli import screens
+from lab import errors, machines, network
+from lab.errors import CheckFailed, ConfigError, HostError, LabError, TimedOut
+from lab.shell import CommandFailed, Result
+from lab.testing import FakeShell, said
+from scenarios.deployments import by_hand
+from scenarios.deployments.by_hand import Deployed
+
+ROOT = Path(__file__).parents[2]
+Said = tuple[int, str, str]
+Lab = Callable[..., Said]
+Say = Callable[[str], None]
+
+
+def forbidden(*words: object, **options: object) -> NoReturn:
+    raise AssertionError("a unit test reached for the real lab")
+
+
+@pytest.fixture(autouse=True)
+def no_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lab may run on this host: nothing here may touch it."""
+    monkeypatch.setenv("LAB_FILE", str(ROOT / "lab" / "lab.yml"))
+    for name in ("up", "destroy", "answering", "shells", "_vagrant", "_engine"):
+        monkeypatch.setattr(machines, name, forbidden)
+    for name in ("host_routes", "device_towards", "docker_networks"):
+        monkeypatch.setattr(network, name, forbidden)
+    monkeypatch.setattr("os.execvp", forbidden)
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Lab:
+    """Runs `lab WORDS...`; answers its exit code, stdout and stderr."""
+
+    def run(*words: str) -> Said:
+        monkeypatch.setattr("sys.argv", ["lab", *words])
+        code = 0
+        try:
+            lab_command.main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(bool(end.code))
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def shells(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeShell]:
+    """The nodes of a lab that is up."""
+    names = ("swarm-master", "swarm-node-01", "swarm-node-02", "swarm-node-03")
+    nodes = {name: FakeShell({"": said(f"of {name}\n")}, node=name) for name in names}
+    monkeypatch.setattr(machines, "shells", lambda lab: nodes)
+    monkeypatch.setattr(network, "require_present", lambda lab: None)
+    return nodes
+
+
+# --- exit codes ---------------------------------------------------------------------------------------------
+
+ENDS: dict[type[BaseException], tuple[BaseException, int]] = {
+    LabError: (LabError("it broke"), 5),
+    CheckFailed: (CheckFailed("it broke"), 1),
+    ConfigError: (ConfigError("it broke"), 2),
+    TimedOut: (TimedOut("it broke"), 3),
+    HostError: (HostError("it broke"), 4),
+    CommandFailed: (CommandFailed(Result("n1", "it broke", 9, "", "")), 5),
+    click.Abort: (click.Abort(), 130),
+    KeyboardInterrupt: (KeyboardInterrupt(), 130),
+}
+
+
+def fails_with(error: BaseException) -> Callable[..., NoReturn]:
+    def fail(*words: object) -> NoReturn:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("kind", ENDS, ids=lambda kind: kind.__name__)
+def test_an_error_ends_in_its_exit_code(
+    kind: type[BaseException], lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error, code = ENDS[kind]
+    monkeypatch.setattr(machines, "destroy", fails_with(error))
+    ended, out, err = lab("down")
+    assert (ended, out) == (code, "")
+    assert re.search("it broke|interrupted", err)
+
+
+def test_every_error_of_the_lab_is_among_them() -> None:
+    assert {LabError, *LabError.__subclasses__()} == {kind for kind in ENDS if issubclass(kind, LabError)}
+
+
+def test_the_drawn_tree_of_errors_says_the_same_codes() -> None:
+    drawn = dict(re.findall(r"^(?: [|`]- )?(\w+) .* exit (\d)$", errors.__doc__ or "", re.MULTILINE))
+    assert drawn == {k.__name__: str(code) for k, (_, code) in ENDS.items() if issubclass(k, LabError)}
+
+
+def test_an_error_is_told_with_where_what_was_seen_and_what_to_try(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = LabError("[/x] broke [red]", node="n1", last_seen="one\ntwo", try_next="lab up")
+    monkeypatch.setattr(machines, "destroy", fails_with(error))
+    _, _, err = lab("down")
+    assert err == f"{error}\n"
+
+
+# --- usage --------------------------------------------------------------------------------------------------
+
+UNKNOWN = {
+    "component": (["logs", "consol"], "no component 'consol'; did you mean \"consul\"?"),
+    "component, none near": (["logs", "zzz"], "one of consul, docker, jenkins, nginx, registrator"),
+    "service": (["deploy", "books-srvice", "1"], 'no service "books-srvice"; did you mean "books-service"?'),
+    "node of ssh": (["ssh", "swarm-nod-01"], 'no node "swarm-nod-01"; did you mean "swarm-node-01"?'),
+    "node of exec": (["exec", "swarm-mster", "id"], 'no node "swarm-mster"; did you mean "swarm-master"?'),
+    "command": (["stats"], "No such command 'stats'"),
+    "option": (["status", "--fromat", "json"], "No such option '--fromat'"),
+    "format": (["status", "--format", "xml"], "'xml' is not one of 'table', 'json'"),
+    "missing argument": (["deploy", "books-service"], "Missing argument 'RELEASE'"),
+    "no command at all": ([], "Usage: "),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_what_is_unknown_exits_2_and_says_what_is_near(case: str, lab: Lab) -> None:
+    words, told = UNKNOWN[case]
+    code, out, err = lab(*words)
+    assert (code, out) == (2, "")
+    assert told in err
+
+
+def test_a_release_that_is_no_image_tag_exits_2(lab: Lab, shells: dict[str, FakeShell]) -> None:
+    code, _, err = lab("deploy", "books-service", "1/1")
+    assert (code, shells["swarm-master"].scripts) == (2, [])
+    assert "release '1/1' is not an image tag" in err
+
+
+def test_a_lab_file_that_is_not_there_exits_2(lab: Lab, tmp_path: Path) -> None:
+    code, _, err = lab("--lab-file", str(tmp_path / "none.yml"), "status")
+    assert code == 2
+    assert "none.yml cannot be read" in err
+
+
+def test_help_lists_every_exit_code_and_command(lab: Lab) -> None:
+    code, out, err = lab("--help")
+    told = " ".join(out.split())
+    assert (code, err) == (0, "")
+    assert (
+        "Exit codes: 0 ok, 1 a check failed, 2 usage or a bad lab file, 3 timed out, 4 this host cannot, "
+        "5 an error inside the lab, 130 interrupted."
+    ) in told
+    assert [name for name in lab_command.cli.commands if f" {name} " not in told] == []
+
+
+@pytest.mark.parametrize("name", list(lab_command.cli.commands))
+def test_every_command_has_help(name: str, lab: Lab) -> None:
+    code, out, _ = lab(name, "-h")
+    usage = out.splitlines()[0]  # its program is named as this test run was started
+    assert (code, f" {name} [OPTIONS]" in usage) == (0, True)
+
+
+# --- what goes where ----------------------------------------------------------------------------------------
+
+SEEN: dict[str, Any] = {
+    "lab": "bluegreen-lab",
+    "healthy": True,
+    "nodes": [{"name": "swarm-master", "address": "10.100.199.200", "answers": True}],
+    "components": [{"component": "consul", "node": "swarm-master", "healthy": True, "seen": None}],
+    "services": [{"service": "books-service", "live": "blue", "idle": "green"}],
+    "containers": [{"name": "b_1", "node": "swarm-node-01", "state": "running", "image": "i"}],
+}
+ILL: dict[str, Any] = {
+    **SEEN,
+    "healthy": False,
+    "nodes": [{"name": "swarm-node-03", "address": "10.100.199.203", "answers": False}],
+    "components": [{"component": "consul", "node": "n1", "healthy": False, "seen": "[/no] [fe80::1] é"}],
+}
+
+
+def test_status_as_json_is_all_of_stdout(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screens, "gather", lambda lab: SEEN)
+    code, out, err = lab("status", "--format", "json")
+    assert (code, json.loads(out), err) == (0, SEEN, "")
+
+
+def test_an_ill_lab_exits_1_and_its_json_is_whole(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screens, "gather", lambda lab: ILL)
+    code, out, err = lab("status", "--format", "json")
+    assert (code, json.loads(out)) == (1, ILL)
+    assert err == "not everything answers\n  try next:  lab up\n"
+
+
+def test_the_table_tells_what_was_seen_letter_by_letter(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screens, "gather", lambda lab: ILL)
+    code, out, _ = lab("status")
+    assert (code, "[/no] [fe80::1] é" in out) == (1, True)
+    assert "no answer over SSH: swarm-node-03" in out
+
+
+def test_status_of_a_lab_that_is_down_exits_4(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "is_present", lambda lab: False)
+    code, out, err = lab("status", "--format", "json")
+    assert (code, out) == (4, "")
+    assert "try next:  make lab-up" in err
+
+
+def test_a_deployment_tells_its_progress_on_stderr(
+    lab: Lab, shells: dict[str, FakeShell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deploy(lab: object, shell: object, service: object, release: str, say: Say) -> Deployed:
+        say("goes to green [/of] [course]")
+        return Deployed("green", release, "10.0.0.1:80")
+
+    monkeypatch.setattr(by_hand, "deploy", deploy)
+    code, out, err = lab("deploy", "books-service", "1.1")
+    assert (code, out) == (0, "books-service 1.1 is live on green at 10.0.0.1:80\n")
+    assert re.fullmatch(r" +\d+\.\d s  goes to green \[/of\] \[course\]\n", err)
+
+
+def test_down_that_leaves_something_exits_1_and_names_it(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines, "destroy", lambda lab, say: ["network net"])
+    code, _, err = lab("down")
+    assert (code, err) == (1, "still there: network net\n  try next:  lab down\n")
+
+
+def test_down_of_everything_says_so(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines, "destroy", lambda lab, say: [])
+    code, out, err = lab("down")
+    assert (code, out) == (0, "")
+    assert err.endswith("nothing of the lab is left\n")
+
+
+def test_exec_passes_on_outputs_and_exit_code(lab: Lab, shells: dict[str, FakeShell]) -> None:
+    shells["swarm-node-01"].answers = {"": said("out\n", exit=42, stderr="err\n")}
+    assert lab("exec", "swarm-node-01", "ls", "-l", "/") == (42, "out\n", "err\n")
+    assert shells["swarm-node-01"].scripts == ["ls -l /"]
+
+
+def test_logs_are_told_by_node(lab: Lab, shells: dict[str, FakeShell]) -> None:
+    code, out, err = lab("logs", "registrator")
+    names = ["swarm-node-01", "swarm-node-02", "swarm-node-03"]
+    assert (code, out, err) == (0, "".join(f"== {name}\nof {name}\n" for name in names), "")
+
+
+# --- what errors tell one to try ----------------------------------------------------------------------------
+
+
+def advice() -> set[tuple[str, str]]:
+    """(program, word) of every `try_next` in the rooms."""
+    rooms = ("lab", "provisioning", "scenarios", "cli")
+    paths = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
+    found = re.compile(r"""try_next\s*=[^\n]*?f?["'](make|lab) ([a-z-]+)""")
+    return {match for path in paths for match in found.findall(path.read_text())}
+
+
+def test_what_errors_tell_one_to_try_exists() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    known = {*(("make", name) for name in targets), *(("lab", name) for name in lab_command.cli.commands)}
+    assert {("lab", "up"), ("make", "lab-up")} <= advice()
+    assert sorted(advice() - known) == []

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from cli import screens
+from lab import config, machines, network
+from lab.clients.swarm import Placed
+from provisioning import provision
+
+LAB = config.load(config.LAB_FILE)
+
+
+class FakeConsul:
+    def __init__(self, lab: config.Lab) -> None:
+        self.colors = {"books-service": "green", "books-fe": None}
+
+    def color(self, service: str) -> str | None:
+        return self.colors[service]
+
+
+class FakeSwarm:
+    def __init__(self, lab: config.Lab) -> None:
+        pass
+
+    def containers(self) -> tuple[Placed, ...]:
+        names = ("booksservice_blue_1", "registrator", "booksfe_blue_1", "other_booksservice_1")
+        return tuple(Placed(name, "n1", "running", "i") for name in names)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def wrong(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str | None]:
+    """What a look at the components tells; the nodes all answer."""
+    seen: dict[tuple[str, str], str | None] = {("consul", "swarm-master"): None}
+    monkeypatch.setattr(network, "require_present", lambda lab: None)
+    monkeypatch.setattr(machines, "answering", machines.names)
+    monkeypatch.setattr(machines, "shells", lambda lab: {})
+    monkeypatch.setattr(provision, "look", lambda lab, shells: seen)
+    monkeypatch.setattr(screens, "ConsulClient", FakeConsul)
+    monkeypatch.setattr(screens, "SwarmClient", FakeSwarm)
+    return seen
+
+
+def test_a_healthy_lab_tells_colors_and_the_containers_of_its_services(
+    wrong: dict[tuple[str, str], str | None],
+) -> None:
+    seen = screens.gather(LAB)
+    assert seen["healthy"] is True
+    assert seen["services"] == [
+        {"service": "books-service", "live": "green", "idle": "blue"},
+        {"service": "books-fe", "live": None, "idle": None},
+    ]
+    assert [row["name"] for row in seen["containers"]] == ["booksservice_blue_1", "booksfe_blue_1"]
+
+
+def test_one_silent_component_makes_the_lab_ill(wrong: dict[tuple[str, str], str | None]) -> None:
+    wrong["nginx", "swarm-master"] = "refused"
+    seen = screens.gather(LAB)
+    assert seen["healthy"] is False
+    assert seen["components"][1] == {
+        "component": "nginx",
+        "node": "swarm-master",
+        "healthy": False,
+        "seen": "refused",
+    }
+
+
+@pytest.mark.usefixtures("wrong")
+def test_a_node_that_does_not_answer_makes_the_lab_ill(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines, "answering", lambda lab: frozenset({"swarm-master"}))
+    seen = screens.gather(LAB)
+    assert seen["healthy"] is False
+    assert [row["answers"] for row in seen["nodes"]] == [True, False, False, False]
+
+
+def test_the_closing_screen_names_every_address(capsys: pytest.CaptureFixture[str]) -> None:
+    screens.closing(LAB)
+    told = capsys.readouterr().out
+    for line in ("http://10.100.199.200/api/v1/books", "export DOCKER_HOST=tcp://10.100.199.200:2375"):
+        assert line in told

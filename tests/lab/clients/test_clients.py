@@ -1,0 +1,151 @@
+"""What the clients make of the answers of their services; no service is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import docker
+import httpx
+import pytest
+
+from lab import config
+from lab.clients import consul, proxy, swarm
+from lab.clients.consul import ConsulClient, Instance
+from lab.clients.proxy import ProxyClient
+from lab.clients.swarm import Placed, SwarmClient
+from lab.errors import HostError, LabError
+
+LAB = config.load(config.LAB_FILE)
+ROOMS = (consul, proxy, swarm)
+CLIENTS = (ConsulClient, ProxyClient, SwarmClient)
+
+
+def refuse(lab: config.Lab) -> None:
+    raise HostError("not here")
+
+
+@pytest.fixture
+def present(monkeypatch: pytest.MonkeyPatch) -> None:
+    for room in ROOMS:
+        monkeypatch.setattr(room, "require_present", lambda lab: None)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_no_client_talks_when_the_network_of_the_lab_is_not_here(
+    client: Callable[[config.Lab], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for room in ROOMS:
+        monkeypatch.setattr(room, "require_present", refuse)
+    with pytest.raises(HostError, match="not here"):
+        client(LAB)
+
+
+def answering(handler: Callable[[httpx.Request], httpx.Response]) -> ProxyClient:
+    client = ProxyClient(LAB)
+    client._client = httpx.Client(
+        base_url="http://10.100.199.200", transport=httpx.MockTransport(handler), trust_env=False
+    )
+    return client
+
+
+@pytest.mark.usefixtures("present")
+def test_books_come_in_the_order_of_their_ids() -> None:
+    client = answering(lambda request: httpx.Response(200, json=[{"_id": "2"}, {"_id": 1}]))
+    assert client.books() == [{"_id": 1}, {"_id": "2"}]
+
+
+@pytest.mark.usefixtures("present")
+def test_who_answers_is_told_by_its_headers() -> None:
+    headers = {"X-Release": "1.1", "X-Color": "green", "X-Node": "n2"}
+    assert answering(lambda r: httpx.Response(200, headers=headers)).served_by("/") == ("1.1", "green", "n2")
+    assert answering(lambda r: httpx.Response(200)).served_by("/") == ("", "", "")
+
+
+@pytest.mark.usefixtures("present")
+def test_a_book_is_put_and_deleted_at_the_addresses_of_the_article() -> None:
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(f"{request.method} {request.url.path}")
+        return httpx.Response(200)
+
+    client = answering(handler)
+    client.put({"_id": "1"})
+    client.delete("1")
+    assert asked == ["PUT /api/v1/books", "DELETE /api/v1/books/_id/1"]
+
+
+@pytest.mark.usefixtures("present")
+@pytest.mark.parametrize("code", [404, 500, 502])
+def test_an_error_of_the_service_is_an_error_of_the_lab(code: int) -> None:
+    with pytest.raises(LabError) as caught:
+        answering(lambda request: httpx.Response(code, text="Bad Gateway")).books()
+    assert (caught.value.what, caught.value.last_seen) == (f"{code} to GET /api/v1/books", "Bad Gateway")
+
+
+@pytest.mark.usefixtures("present")
+def test_no_answer_is_an_error_of_the_lab() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    with pytest.raises(LabError, match="no answer to GET /api/v1/books") as caught:
+        answering(handler).books()
+    assert caught.value.last_seen == "refused"
+
+
+class FakeApi:
+    def __init__(self, answer: list[dict[str, object]] | Exception) -> None:
+        self.api, self.answer = self, answer
+
+    def containers(self, **options: object) -> list[dict[str, object]]:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def swarm_client(present: None) -> SwarmClient:
+    client = SwarmClient(LAB)
+    client.close()
+    return client
+
+
+def test_swarm_tells_the_node_and_name_of_each_container(swarm_client: SwarmClient) -> None:
+    entries: list[dict[str, object]] = [
+        {"Names": ["/n2/b_1"], "State": "running", "Image": "i"},
+        {"Names": ["/n1/a_1", "/n1/b_1/alias"], "State": "exited", "Image": "i"},
+    ]
+    swarm_client._client = FakeApi(entries)  # type: ignore[assignment]
+    placed = (Placed("a_1", "n1", "exited", "i"), Placed("b_1", "n2", "running", "i"))
+    assert swarm_client.containers() == placed
+
+
+@pytest.mark.parametrize("error", [docker.errors.DockerException("no"), ConnectionRefusedError("no")])
+def test_a_silent_swarm_is_an_error_of_the_lab(error: Exception, swarm_client: SwarmClient) -> None:
+    swarm_client._client = FakeApi(error)  # type: ignore[assignment]
+    with pytest.raises(LabError, match="Swarm does not answer"):
+        swarm_client.containers()
+
+
+@pytest.mark.parametrize(("own", "address"), [("", "10.0.0.1:80"), ("10.0.0.9", "10.0.0.9:80")])
+def test_an_instance_without_an_address_of_its_own_has_that_of_its_node(own: str, address: str) -> None:
+    service = {"Service": "s", "Address": own, "Port": 80}
+    node = {"Node": "n1", "Address": "10.0.0.1"}
+    assert consul._instance({"Service": service, "Node": node}) == Instance("s", "n1", address)
+
+
+class FakeKv:
+    def __init__(self, entry: dict[str, bytes] | None) -> None:
+        self.kv, self.entry = self, entry
+
+    def get(self, key: str) -> tuple[str, dict[str, bytes] | None]:
+        assert key == "services/books-service/color"
+        return "1", self.entry
+
+
+@pytest.mark.usefixtures("present")
+@pytest.mark.parametrize(("entry", "color"), [(None, None), ({"Value": b"blue"}, "blue")])
+def test_the_color_is_what_consul_holds(entry: dict[str, bytes] | None, color: str | None) -> None:
+    client = ConsulClient(LAB)
+    client._client = FakeKv(entry)
+    assert client.color("books-service") == color

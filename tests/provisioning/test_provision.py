@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import subprocess
+import time
+
+import pytest
+
+from lab import config, waiting
+from lab.errors import LabError, TimedOut
+from lab.shell import Result
+from lab.testing import Answer, Endless, FakeShell, said
+from provisioning import provision
+from provisioning.roles import Health
+
+LAB = config.load(config.LAB_FILE)
+NODES = [node.name for node in LAB.nodes]
+MASTER = LAB.master.name
+
+
+class Bash:
+    """A Shell that really runs what it is given, on this host."""
+
+    node = MASTER
+
+    def run(self, script: str, *, sudo: bool = True, check: bool = True, timeout: float = 120) -> Result:
+        done = subprocess.run(["bash", "-c", script], check=False, capture_output=True, timeout=timeout)
+        return Result(self.node, script, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+# a check -> what `look` says of it
+CHECKS = {
+    "true": None,
+    "echo fine": None,
+    "printf 'many\\nlines\\n'": None,
+    "echo refused; false": "refused",
+    "printf 'two\\nlines\\n'; exit 7": "two lines",
+    "false": "no answer",
+    "echo -n; false": "no answer",
+    "echo n; false": "n",
+    "echo e; false": "e",
+    "printf 'half\\ra line'; false": "half\ra line",
+    "echo '+'; false": "+",
+    'echo "it\'s \\$HOME"; false': "it's $HOME",
+    "echo a | grep b && echo c": "no answer",
+}
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [Health(check, MASTER, check, "true") for check in CHECKS]
+    monkeypatch.setattr(provision, "healths", lambda lab: found)
+
+
+@pytest.mark.usefixtures("checks")
+def test_a_look_tells_what_each_check_saw() -> None:
+    shells = {name: Bash() for name in NODES}
+    assert provision.look(LAB, shells) == {(check, MASTER): seen for check, seen in CHECKS.items()}
+
+
+def node(name: str, answers: str) -> FakeShell:
+    return FakeShell({"": said(answers)}, node=name)
+
+
+def test_a_look_is_one_script_a_node_and_tells_components_in_order() -> None:
+    shells = {name: node(name, "+\n\n-no route to host \n+\n\n+\n\n") for name in NODES[1:]}
+    shells[MASTER] = node(MASTER, "+\n\n" * len([h for h in provision.healths(LAB) if h.node == MASTER]))
+    seen = provision.look(LAB, shells)
+    assert [key for key, wrong in seen.items() if wrong] == [("consul", name) for name in NODES[1:]]
+    assert seen["consul", "swarm-node-02"] == "no route to host"
+    assert [len(shell.scripts) for shell in shells.values()] == [1, 1, 1, 1]
+
+
+def test_a_look_with_too_few_answers_is_never_guessed_at() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        provision.look(LAB, {name: node(name, "+\n\n") for name in NODES})
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "PAUSE", 0.0)
+    monkeypatch.setattr(provision, "HEALTH_TIMEOUT", 0.0)
+
+
+HEALTH = Health("consul", "n1", "ask consul", "its log")
+SILENT: dict[str, tuple[Answer, str]] = {
+    "exit and output": (said("no leader\n", exit=1), "CheckFailed: exit 1: no leader\nlast words\n"),
+    "no output": (said(exit=22), "CheckFailed: exit 22: no output\nlast words\n"),
+    "no end": (Endless("..."), "TimedOut: n1: no end after 10 s: ask consul\n  last seen: ...\nlast words\n"),
+}
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("case", SILENT)
+def test_a_component_that_does_not_answer_is_told_with_its_last_log_lines(case: str) -> None:
+    answer, seen = SILENT[case]
+    shell = FakeShell({"ask": answer, "log": said("last words\n")}, node="n1")
+    with pytest.raises(TimedOut, match="for consul to answer") as caught:
+        provision.wait_healthy({"n1": shell}, [HEALTH])
+    assert (caught.value.node, caught.value.last_seen) == ("n1", seen)
+    assert caught.value.try_next == "lab logs consul"
+
+
+@pytest.mark.usefixtures("short")
+def test_a_node_that_is_gone_does_not_hide_which_component_was_waited_for() -> None:
+    shell = FakeShell({"": LabError("the SSH connection broke", node="n1")}, node="n1")
+    with pytest.raises(TimedOut, match="for consul to answer"):
+        provision.wait_healthy({"n1": shell}, [HEALTH])
+
+
+def test_nothing_to_wait_for_is_no_wait() -> None:
+    provision.wait_healthy({}, [])
+
+
+def test_all_components_are_waited_for_at_once() -> None:
+    shell = Bash()
+    began = time.monotonic()
+    provision.wait_healthy({MASTER: shell}, [Health(str(n), MASTER, "sleep 0.2", "true") for n in range(5)])
+    assert time.monotonic() - began < 0.8

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from lab import config, waiting
+from lab.errors import CheckFailed, ConfigError, LabError
+from lab.testing import Answer, Endless, FakeShell, said
+from scenarios.deployments import by_hand
+from scenarios.deployments.by_hand import Deployed
+
+LAB = config.load(config.LAB_FILE)
+BOOKS = LAB.service("books-service")
+FRONT = LAB.service("books-fe")
+
+COLOR = r"kv/services/[a-z-]+/color\?raw"
+NOTED = "-X PUT"
+UPSTREAM = "/data/nginx/upstreams"
+DIRECT = r"curl -fsS -m 5 -o /dev/null http://10\.100\.199\.202:32768"
+
+
+def registered(address: str = "", port: int = 32768, node: str = "10.100.199.202") -> Answer:
+    return said(json.dumps([{"Service": {"Address": address, "Port": port}, "Node": {"Address": node}}]))
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "PAUSE", 0.0)
+    monkeypatch.setattr(by_hand, "REGISTERED_TIMEOUT", 0.0)
+    monkeypatch.setattr(by_hand, "DIRECT_TEST_TIMEOUT", 0.0)
+
+
+def master(live: str | None, other: Mapping[str, Answer] | None = None) -> FakeShell:
+    """swarm-master with this live color, where all goes well but what `other` says."""
+    color = said("\n404") if live is None else said(f"{live}\n200")
+    return FakeShell(
+        {**(other or {}), COLOR: color, "v1/health/service": registered(), "": said()}, node="swarm-master"
+    )
+
+
+def deploy(shell: FakeShell, release: str = "1.1") -> Deployed:
+    return by_hand.deploy(LAB, shell, BOOKS, release, lambda line: None)
+
+
+# --- deciding -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("live", "idle"), [("blue", "green"), ("green", "blue"), (None, "blue")])
+def test_the_next_color_is_the_idle_one(live: str | None, idle: str) -> None:
+    assert by_hand.next_color(live) == idle
+
+
+@pytest.mark.parametrize(
+    ("answer", "color"), [("\n404", None), ("blue\n200", "blue"), ("green\n200", "green")]
+)
+def test_the_live_color_is_what_consul_holds(answer: str, color: str | None) -> None:
+    assert by_hand.live_color(FakeShell({COLOR: said(answer)}), BOOKS) == color
+
+
+@pytest.mark.parametrize(
+    "answer", ["purple\n200", "\n200", "No cluster leader\n500", "blue\n500", "blue", "", "blue green\n200"]
+)
+def test_a_color_that_cannot_be_told_is_an_error(answer: str) -> None:
+    with pytest.raises(LabError, match="cannot tell the live color of books-service") as caught:
+        by_hand.live_color(FakeShell({COLOR: said(answer)}, node="swarm-master"), BOOKS)
+    assert (caught.value.node, caught.value.last_seen) == ("swarm-master", answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "address"),
+    [
+        (said("[]"), None),
+        (registered(), "10.100.199.202:32768"),
+        (registered(address="10.0.0.9"), "10.0.0.9:32768"),
+    ],
+    ids=["nothing", "of its node", "its own"],
+)
+def test_an_instance_is_where_the_catalogue_says(answer: Answer, address: str | None) -> None:
+    assert by_hand.registered_at(FakeShell({"": answer}), "books-service-blue") == address
+
+
+def test_a_container_is_named_as_in_the_article() -> None:
+    assert by_hand.container(BOOKS, "blue") == "booksservice_blue_1"
+
+
+# --- a deployment that goes well ----------------------------------------------------------------------------
+
+
+def test_a_release_goes_to_the_idle_color_and_is_live_there() -> None:
+    assert deploy(master("blue")) == Deployed("green", "1.1", "10.100.199.202:32768")
+    assert deploy(master("green")) == Deployed("blue", "1.1", "10.100.199.202:32768")
+
+
+def test_the_new_color_is_tested_before_it_is_live_and_the_old_one_stopped_last() -> None:
+    shell = master("blue")
+    deploy(shell)
+    order = [
+        "GREEN_RELEASE=1.1",
+        "docker-compose pull green",
+        "docker-compose rm -sf green",
+        "docker-compose up -d --no-deps green",
+        DIRECT,
+        "PUT -d 'green'",
+        UPSTREAM,
+        "docker stop booksservice_blue_1",
+    ]
+    places = [[i for i, script in enumerate(shell.scripts) if re.search(p, script)] for p in order]
+    assert [len(found) for found in places] == [1] * len(order)
+    assert places == sorted(places)
+    assert places[-1] == [len(shell.scripts) - 1]
+
+
+def test_the_first_deployment_stops_nothing() -> None:
+    shell = master(None)
+    assert deploy(shell, "1.0").color == "blue"
+    assert shell.ran("docker stop") == []
+
+
+@pytest.mark.parametrize(("answer", "started"), [(said("[]"), 1), (registered(), 0)], ids=["away", "there"])
+def test_the_database_is_started_only_when_consul_does_not_know_it(answer: Answer, started: int) -> None:
+    shell = master("blue", {"service/books-service-db": answer})
+    if started:
+        with pytest.raises(LabError, match="books-service-db in Consul"):
+            deploy(shell)
+    else:
+        deploy(shell)
+    assert len(shell.ran("up -d --no-recreate db")) == started
+
+
+def test_a_service_without_a_database_starts_none() -> None:
+    shell = master("blue")
+    by_hand.deploy(LAB, shell, FRONT, "1.1", lambda line: None)
+    assert shell.ran("-db|up -d .*db") == []
+
+
+# --- a deployment that fails --------------------------------------------------------------------------------
+
+FAILURES: dict[str, dict[str, Answer]] = {
+    "cannot be pulled": {"pull green": said(exit=1, stderr="manifest unknown")},
+    "takes for ever to pull": {"pull green": Endless("Pulling green ...")},
+    "does not start": {"up -d --no-deps green": said(exit=1, stderr="no such image")},
+    "is never known to Consul": {"service/books-service-green": said("[]")},
+    "fails its direct test": {DIRECT: said(exit=22, stderr="502 Bad Gateway")},
+    "does not end its direct test": {DIRECT: Endless()},
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_nothing_is_cut_over_to_a_color_that(case: str) -> None:
+    shell = master("blue", FAILURES[case])
+    with pytest.raises(CheckFailed, match="books-service stays on blue: "):
+        deploy(shell)
+    assert shell.ran(f"{NOTED}|{UPSTREAM}") == []
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_only_the_idle_color_is_stopped_when_it(case: str) -> None:
+    shell = master("blue", FAILURES[case])
+    with pytest.raises(CheckFailed):
+        deploy(shell)
+    assert shell.ran("docker(-compose)? (stop|kill)") == [
+        "cd /data/compose/config/books-service && docker-compose stop green"
+    ]
+    assert shell.ran("blue") == []
+
+
+def test_a_failed_direct_test_tells_where_what_and_what_next() -> None:
+    shell = master("green", FAILURES["fails its direct test"])
+    with pytest.raises(CheckFailed) as caught:
+        deploy(shell)
+    assert caught.value.what == (
+        "books-service stays on green: "
+        "books-service blue failed its direct test at http://10.100.199.202:32768/api/v1/books"
+    )
+    assert "502 Bad Gateway" in (caught.value.last_seen or "")
+    assert caught.value.try_next == "docker logs booksservice_blue_1"
+
+
+def test_a_live_color_that_cannot_be_told_stops_a_deployment_before_anything() -> None:
+    shell = FakeShell({COLOR: said("purple\n200")})
+    with pytest.raises(LabError, match="cannot tell"):
+        deploy(shell)
+    assert len(shell.scripts) == 1
+
+
+@pytest.mark.parametrize(
+    "release",
+    ["", " ", "1.1 ", "1/1", "1;reboot", "$(id)", "it's", "a:b", "1.1\n", "-1", ".1", "é1", "²", "x" * 129],
+)
+def test_a_release_that_is_no_image_tag_is_refused_before_anything(release: str) -> None:
+    shell = FakeShell({})
+    with pytest.raises(ConfigError, match="is not an image tag"):
+        deploy(shell, release)
+    assert shell.scripts == []
+
+
+@pytest.mark.parametrize("release", ["1.1", "v2", "2026-01-01", "a_b", "_1", "x" * 128])
+def test_an_image_tag_is_a_release(release: str) -> None:
+    assert deploy(master("blue"), release).release == release
