@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import pwd
 import shlex
@@ -270,6 +271,14 @@ WRONG: dict[str, tuple[Resource, str, str]] = {
 def test_the_difference_is_mended(case: str) -> None:
     resource, observed, script = WRONG[case]
     assert (resource.converge(observed, NOTHING) or "nothing").endswith(script)
+
+
+def test_an_owner_that_differs_is_mended() -> None:
+    file = File("/x", "one\n", owner="vagrant")
+    theirs = "644 root\n" + hashlib.sha256(b"one\n").hexdigest()
+    assert "chown vagrant: /x.new; mv" in (file.converge(theirs, NOTHING) or "")
+    folder = Directory("/d", owner="vagrant")
+    assert folder.converge("directory 755 root", NOTHING) == "install -d -m 755 -o vagrant /d"
 
 
 def test_a_unit_is_restarted_when_what_it_reads_changed() -> None:
