@@ -22,7 +22,8 @@ def task(resource: Resource) -> dict[str, Any]:
 
 @task.register
 def _(resource: Package) -> dict[str, Any]:
-    return {"ansible.builtin.apt": {"name": list(resource.names)}}
+    command = "dpkg-query -W " + " ".join(resource.names)
+    return {"ansible.builtin.command": command, "changed_when": False}
 
 
 @task.register

@@ -25,6 +25,9 @@ from scenarios.deployments import by_hand
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+INTERRUPTED = "interrupted; what was made stays: `lab up` goes on from there, `lab down` removes it"
+
+
 class Progress:
     """Lines with the seconds since the start, on stderr."""
 
@@ -188,11 +191,18 @@ def main() -> None:
     try:
         cli(standalone_mode=False)
     except click.exceptions.Abort:
-        console.print("interrupted; what was made stays: `lab up` goes on from there, `lab down` removes it")
+        console.print(INTERRUPTED)
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
+    except KeyboardInterrupt:
+        console.print(INTERRUPTED)
+        sys.exit(130)
     except LabError as error:
         console.print(str(error), markup=False, style="red")
         sys.exit(error.exit_code)
+    except Exception:
+        console.print_exception()
+        console.print("this is an error of the lab's own code; the lines above say where")
+        sys.exit(5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from lab import machines, network
 from lab.clients.consul import ConsulClient
 from lab.clients.swarm import SwarmClient
 from lab.config import Lab
+from lab.errors import LabError
 from provisioning import provision
 from provisioning.roles.service import COLORS, project
 
@@ -48,9 +50,17 @@ def gather(lab: Lab) -> dict[str, Any]:
             for node in lab.nodes
         ],
         "components": components,
-        "services": _services(lab) if healthy else [],
-        "containers": _containers(lab) if healthy else [],
+        "services": _told(_services, lab),
+        "containers": _told(_containers, lab),
     }
+
+
+def _told(question: Callable[[Lab], list[dict[str, Any]]], lab: Lab) -> list[dict[str, Any]]:
+    """The rows, or none when whom they come from does not answer: the components say who that is."""
+    try:
+        return question(lab)
+    except LabError:
+        return []
 
 
 def _components(lab: Lab) -> list[dict[str, Any]]:

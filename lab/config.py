@@ -357,6 +357,9 @@ def _check_roles(lab: Item) -> None:
     if len(masters) > 1:
         names = " and ".join(node["name"].value for node in masters)
         raise _Wrong(masters[1]["roles"].line, f"nodes: {names} have the role master", "exactly one master")
+    if len(masters[0]["roles"].plain()) > 1:
+        name, line = masters[0]["name"].value, masters[0]["roles"].line
+        raise _Wrong(line, f"nodes: {name} has another role beside master", "the master is not a swarm node")
     if not any("node" in node["roles"].plain() for node in nodes):
         raise _Wrong(nodes.line, "nodes: none has the role node", "at least one node with the role node")
 

@@ -14,6 +14,7 @@ from provisioning.resources import Resource
 
 APPLY_TIMEOUT = 300.0
 FEW = 5
+SCRIPT_LIMIT = 60_000  # Linux takes 128 KiB in one argument, quoting included
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,27 @@ def plan_all(shells: Mapping[str, Shell], wanted: Mapping[str, Sequence[Resource
     return [change for node in wanted for change in plans[node]]
 
 
+def batches(changes: Sequence[Change]) -> list[list[Change]]:
+    """The changes in order, cut so that each batch fits on one command line."""
+    cut: list[list[Change]] = []
+    size = SCRIPT_LIMIT
+    for change in changes:
+        length = len(change.key) + len(change.script)
+        if size + length > SCRIPT_LIMIT:
+            cut.append([])
+            size = 0
+        cut[-1].append(change)
+        size += length
+    return cut
+
+
 def apply(shell: Shell, changes: Sequence[Change]) -> None:
-    """Run a node's changes in order, in one round trip. Raises CommandFailed naming the one that failed."""
+    """Run a node's changes in order, few round trips. Raises CommandFailed naming the one that failed."""
+    for batch in batches(changes):
+        _apply(shell, batch)
+
+
+def _apply(shell: Shell, changes: Sequence[Change]) -> None:
     script = "set -e\n" + "\n".join(f"echo '@@ {change.key}'\n({change.script})" for change in changes)
     result = shell.run(script, timeout=APPLY_TIMEOUT, check=False)
     if result.exit != 0:

@@ -46,10 +46,11 @@ def _answers(master: Shell, lab: Lab, service: Service) -> bool:
 
 def revive(master: Shell, service: Service, color: str) -> None:
     """Database, container and upstream of a color, brought back where they are missing."""
+    by_hand.render_compose(master, service)
     if service.database:
         by_hand.compose(master, service, "up -d --no-recreate db")
         by_hand.wait_registered(master, f"{service.name}-db")
-        by_hand.render_compose(master, service)
+    by_hand.render_compose(master, service)
     by_hand.compose(master, service, f"up -d --no-deps {color}")
     by_hand.direct_test(master, service, color)
     by_hand.write_upstream(master, service, color)
@@ -90,7 +91,7 @@ def reset(lab: Lab, master: Shell, service: Service) -> None:
         revive(master, service, "blue")
     if by_hand.live_color(master, service) != "blue" or not _answers(master, lab, service):
         by_hand.direct_test(master, service, "blue")
-        by_hand.cut_over(master, service, "blue")
+        by_hand.cut_over(master, service, "blue", by_hand.live_color(master, service))
     by_hand.compose(master, service, "rm -sf green")
     ensure_books(lab)
     if not _answers(master, lab, service):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import consul
+import requests
 
 from lab.config import Lab
+from lab.errors import LabError
 from lab.network import require_present
 
 
@@ -29,16 +31,24 @@ class ConsulClient:
 
     def color(self, service: str) -> str | None:
         """The live color the deployments noted, or None before the first one."""
-        _, entry = self._client.kv.get(f"services/{service}/color")
+        _, entry = self._ask(lambda: self._client.kv.get(f"services/{service}/color"))
         return entry["Value"].decode() if entry else None
 
     def instances(self, service: str, *, passing: bool = False) -> tuple[Instance, ...]:
-        _, entries = self._client.health.service(service, passing=passing)
+        _, entries = self._ask(lambda: self._client.health.service(service, passing=passing))
         return tuple(_instance(entry) for entry in entries)
 
     def services(self) -> tuple[str, ...]:
-        _, names = self._client.catalog.services()
+        _, names = self._ask(self._client.catalog.services)
         return tuple(sorted(names))
+
+    def _ask(self, question: Callable[[], Any]) -> Any:
+        try:
+            return question()
+        except (consul.ConsulException, requests.RequestException) as error:
+            raise LabError(
+                "Consul does not answer", last_seen=str(error), try_next="lab logs consul"
+            ) from error
 
 
 def _instance(entry: Mapping[str, Any]) -> Instance:

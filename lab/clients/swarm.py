@@ -34,7 +34,9 @@ class SwarmClient:
             raise LabError(
                 "Swarm does not answer", last_seen=str(error), try_next="lab logs swarm"
             ) from error
-        return tuple(sorted((_placed(entry) for entry in found), key=lambda placed: placed.name))
+        return tuple(
+            sorted((_placed(entry) for entry in found if entry["Names"]), key=lambda placed: placed.name)
+        )
 
     def close(self) -> None:
         self._client.close()

@@ -103,20 +103,26 @@ def ensure_database(master: Shell, service: Service) -> None:
 
 def direct_test(master: Shell, service: Service, color: str) -> str:
     """Ask the new color on its own address and port; answers that address. Raises CheckFailed."""
-    address = wait_registered(master, f"{service.name}-{color}")
-    url = f"http://{address}{service.path}"
+    name = f"{service.name}-{color}"
+    address: str | None = wait_registered(master, name)
+
+    def answering() -> str | None:
+        # Asked anew each time: the entry of a container just removed may still be there.
+        nonlocal address
+        address = registered_at(master, name)
+        if address is not None:
+            master.run(f"curl -fsS -m 5 -o /dev/null http://{address}{service.path}", sudo=False)
+        return address
+
     try:
-        wait_until(
-            lambda: master.run(f"curl -fsS -m 5 -o /dev/null {url}", sudo=False), DIRECT_TEST_TIMEOUT, url
-        )
-    except LabError as error:
+        return wait_until(answering, DIRECT_TEST_TIMEOUT, f"an answer of {name} on its own address")
+    except TimedOut as error:
         raise CheckFailed(
-            f"{service.name} {color} failed its direct test at {url}",
+            f"{service.name} {color} failed its direct test at http://{address}{service.path}",
             node=master.node,
             last_seen=error.last_seen,
             try_next=f"docker logs {container(service, color)}",
         ) from error
-    return address
 
 
 def write_upstream(master: Shell, service: Service, color: str) -> None:
@@ -130,9 +136,20 @@ def write_upstream(master: Shell, service: Service, color: str) -> None:
     )
 
 
-def cut_over(master: Shell, service: Service, color: str) -> None:
-    master.run(f"curl -fsS -X PUT -d '{color}' {CONSUL}/v1/kv/services/{service.name}/color", sudo=False)
-    write_upstream(master, service, color)
+def set_color(master: Shell, service: Service, color: str | None) -> None:
+    """Note the live color in Consul; None forgets it."""
+    verb = f"-X PUT -d '{color}'" if color else "-X DELETE"
+    master.run(f"curl -fsS {verb} {CONSUL}/v1/kv/services/{service.name}/color", sudo=False)
+
+
+def cut_over(master: Shell, service: Service, color: str, live: str | None) -> None:
+    """Color and upstream change together: when nginx cannot be told, the color is what it was."""
+    set_color(master, service, color)
+    try:
+        write_upstream(master, service, color)
+    except LabError:
+        set_color(master, service, live)
+        raise
 
 
 def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callable[[str], None]) -> Deployed:
@@ -153,10 +170,12 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
     ensure_database(master, service)
     render_compose(master, service)
     address = _start_and_test(master, service, color, live)
-    cut_over(master, service, color)
+    cut_over(master, service, color, live)
     say(f"nginx sends {service.path} to {color} at {address}")
     if live:
-        master.run(f"docker stop {container(service, live)}", sudo=False)
+        old = container(service, live)
+        # Gone already is as good as stopped.
+        master.run(f"docker stop {old} || ! docker inspect {old} >/dev/null 2>&1", sudo=False)
     return Deployed(color, release, address)
 
 

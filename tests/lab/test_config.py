@@ -181,9 +181,9 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
         config.load(tmp_path / "lab.yml")
 
 
-def test_a_node_may_be_master_and_node_at_once(tmp_path: Path) -> None:
-    lab = load(tmp_path, GOOD.replace("roles: [master]", "roles: [master, node]"))
-    assert lab.master in lab.swarm_nodes
+def test_the_master_is_not_a_swarm_node_as_well(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="swarm-master has another role beside master"):
+        load(tmp_path, GOOD.replace("roles: [master]", "roles: [master, node]"))
 
 
 def test_a_smaller_lab_is_a_lab(tmp_path: Path) -> None:
