@@ -183,7 +183,7 @@ def deploy(lab: Lab, service: str, release: str) -> None:
 @click.pass_obj
 def reset(lab: Lab) -> None:
     """Back to the baseline: blue with the first release live, no green, three books."""
-    baseline.reset(lab, _shells(lab)[lab.master.name], lab.services[0])
+    baseline.reset(lab, _shells(lab), lab.services[0])
 
 
 def main() -> None:

@@ -16,7 +16,8 @@ from lab.clients.swarm import SwarmClient
 from lab.config import Lab
 from lab.errors import LabError
 from provisioning import provision
-from provisioning.roles.service import COLORS, project
+from provisioning.roles.service import COLORS
+from provisioning.templates import project
 
 
 def closing(lab: Lab) -> None:

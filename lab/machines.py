@@ -103,6 +103,14 @@ def shells(lab: Lab) -> dict[str, SshShell]:
     return {node.name: SshShell(node.name, SSH_CONFIG) for node in lab.nodes}
 
 
+def kill(lab: Lab, name: str) -> None:
+    """Cut one machine's power: no orderly stop."""
+    if lab.provider == "docker":
+        _engine().containers.get(f"{lab.name}-{name}").kill()
+    else:
+        _vagrant().halt(vm_name=name, force=True)
+
+
 def halt(name: str) -> None:
     """Stop one machine in an orderly way."""
     _vagrant().halt(vm_name=name)

@@ -48,11 +48,13 @@ class CommandFailed(LabError):
 
 
 class Shell(Protocol):
-    """A place where scripts run."""
+    """A place where scripts run; closed, it opens again at the next one."""
 
     node: str
 
     def run(self, script: str, *, sudo: bool = True, check: bool = True, timeout: float = 120) -> Result: ...
+
+    def close(self) -> None: ...
 
 
 def command_line(script: str, sudo: bool) -> str:

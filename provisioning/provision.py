@@ -13,12 +13,23 @@ from lab.waiting import wait_until
 from provisioning.built import Built
 from provisioning.converge import Change, converge, plan_all
 from provisioning.resources import Resource
-from provisioning.roles import Health, consul, docker, jenkins, nginx, registrator, registry, service, swarm
+from provisioning.roles import (
+    Health,
+    consul,
+    docker,
+    healing,
+    jenkins,
+    nginx,
+    registrator,
+    registry,
+    service,
+    swarm,
+)
 
 # A stage needs what the one before it brought to life.
 STAGES: tuple[tuple[ModuleType, ...], ...] = (
     (docker, registry, consul),
-    (swarm, registrator, nginx, service, jenkins),
+    (swarm, registrator, nginx, service, jenkins, healing),
 )
 HEALTH_TIMEOUT = 90.0
 

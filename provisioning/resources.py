@@ -189,6 +189,46 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Reload:
+    """A running unit takes in its settings anew, without a stop, when a resource of `on` changed."""
+
+    name: str
+    on: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return f"reload:{self.name}"
+
+    @property
+    def observe(self) -> str:
+        return "true"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        return f"systemctl reload {self.name}" if any(key in changed for key in self.on) else None
+
+
+@dataclass(frozen=True)
+class Password:
+    """A user's password; it is looked at through the hash that is there."""
+
+    user: str
+    password: str
+
+    @property
+    def key(self) -> str:
+        return f"password:{self.user}"
+
+    @property
+    def observe(self) -> str:
+        check = "import crypt,spwd,sys; h=spwd.getspnam(sys.argv[1])[1]; print(crypt.crypt(sys.argv[2],h)==h)"
+        words = shlex.join(["python3", "-W", "ignore", "-c", check, self.user, self.password])
+        return f"{words} 2>/dev/null || true"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        return None if observed == "True" else f"echo {self.user}:{self.password} | chpasswd"
+
+
+@dataclass(frozen=True)
 class Container:
     """A container of a node's own engine, restarted by it, with the lab's mark and a hash of this record."""
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from lab import machines
+from lab.clients.jenkins import JenkinsClient
 from lab.clients.proxy import ProxyClient
 from lab.config import Lab, Service
 from lab.errors import LabError
 from lab.shell import Shell
 from lab.waiting import wait_until
+from provisioning import built, provision
 from scenarios.deployments import by_hand
 
 BOOKS = (
@@ -76,8 +79,39 @@ def _asked(proxy: ProxyClient) -> tuple[list[dict[str, object]]]:
     return (proxy.books(),)
 
 
-def reset(lab: Lab, master: Shell, service: Service) -> None:
-    """Blue with the first release is live, green is gone and ready for the second, the books are back."""
+def mend(lab: Lab, shells: Mapping[str, Shell]) -> list[str]:
+    """Bring back whatever a scenario left down, as `lab up` would; answers what that was."""
+    down = machines.names(lab) - machines.answering(lab)
+    if down:
+        machines.up(lab)
+        for shell in shells.values():
+            shell.close()
+    ill = {component for (component, _), wrong in provision.look(lab, shells).items() if wrong}
+    if down or ill:
+        provision.provision(lab, built.built(lab), shells, lambda _: None)
+        provision.wait_healthy(shells, provision.healths(lab))
+    return sorted(down | ill)
+
+
+def stop_healing(master: Shell) -> None:
+    """No definition of a service, so nothing is checked; whatever was being healed is left."""
+    master.run(
+        "systemctl stop 'lab-heal-*'; rm -f /etc/consul.d/service-*.json; : >/data/consul/logs/watchers.log; "
+        "consul reload"
+    )
+
+
+def reset(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
+    """Blue with the first release is live, green is gone and ready for the second, the books are back.
+
+    Nothing heals itself at the baseline: that begins with the first deployment by Ansible, as in the article.
+    """
+    master = shells[lab.master.name]
+    mend(lab, shells)
+    stop_healing(master)
+    jenkins = JenkinsClient(lab)
+    wait_until(lambda: not jenkins.building(), 180, "Jenkins to end its builds", try_next="lab logs jenkins")
+    jenkins.close()
     blue, green = service.releases[0], service.releases[-1]
     form = "{{.State.Running}} {{.Config.Image}}"
     running = master.run(

@@ -38,6 +38,12 @@ class ConsulClient:
         _, entries = self._ask(lambda: self._client.health.service(service, passing=passing))
         return tuple(_instance(entry) for entry in entries)
 
+    def health(self, service: str) -> str:
+        """The worst status of a service's checks: passing, warning, critical, or unknown without any."""
+        _, checks = self._ask(lambda: self._client.health.checks(service))
+        found = {check["Status"] for check in checks}
+        return next((status for status in ("critical", "warning", "passing") if status in found), "unknown")
+
     def services(self) -> tuple[str, ...]:
         _, names = self._ask(self._client.catalog.services)
         return tuple(sorted(names))

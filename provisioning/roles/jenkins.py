@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from lab.config import Lab, Node
+from lab.config import Lab, Node, Service
 from provisioning.built import Built
-from provisioning.resources import Container, Directory, Package, Resource
+from provisioning.resources import Container, Directory, File, Package, Password, Reload, Resource
 from provisioning.roles import Health, container_logs, image, is_master, responds
+from provisioning.templates import render
 
 
 def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
@@ -13,15 +14,35 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
         return []
     options = ("--net=host", "-v", "/data/jenkins:/data/jenkins")
     command = (f"--httpListenAddress={node.address}",)
+    sshd = File("/etc/ssh/sshd_config.d/jenkins.conf", render("jenkins/sshd.conf", lab))
     return [
         Package(("openjdk-17-jre-headless",)),  # for the agent of the node `cd`
+        Password("vagrant", "vagrant"),  # as in the article; taken from the lab network alone
+        sshd,
+        Reload("ssh.service", on=(sshd.key,)),
         Directory("/data/jenkins"),
+        Directory("/data/jenkins/slaves"),
+        Directory("/data/jenkins/slaves/cd", owner="vagrant"),
+        # From its first start on Jenkins keeps these itself.
+        File("/data/jenkins/config.xml", render("jenkins/config.xml", lab), keep=True),
+        Directory("/data/jenkins/jobs"),
+        *(resource for service in lab.services for resource in _job(lab, service)),
         Container("jenkins", image(lab, "jenkins"), built.images["jenkins"], options, command),
+    ]
+
+
+def _job(lab: Lab, service: Service) -> list[Resource]:
+    home = f"/data/jenkins/jobs/{service.name}"
+    return [
+        Directory(home),
+        File(f"{home}/config.xml", render("jenkins/job.xml", lab, service=service), keep=True),
     ]
 
 
 def health(lab: Lab, node: Node) -> list[Health]:
     if not is_master(node):
         return []
-    check = responds(f"http://{node.address}:8080/api/json")
+    # Jenkins is of use when its node `cd` is online.
+    cd = f"http://{node.address}:8080/computer/cd/api/json"
+    check = f"{responds(cd)} && curl -fsS -m 4 {cd} | jq -e '.offline == false'"
     return [Health("jenkins", node.name, check, container_logs("jenkins"), late=True)]

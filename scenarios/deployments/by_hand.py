@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lab.config import RELEASE, Lab, Service
 from lab.errors import CheckFailed, ConfigError, LabError, TimedOut
 from lab.shell import CommandFailed, Shell
 from lab.waiting import wait_until
-from provisioning.roles.service import COLORS, folder, project
+from provisioning.roles.service import COLORS, folder
+from provisioning.templates import project
 
 CONSUL = "http://localhost:8500"
 REGISTERED_TIMEOUT = 30.0
@@ -152,6 +154,30 @@ def cut_over(master: Shell, service: Service, color: str, live: str | None) -> N
         raise
 
 
+@contextmanager
+def deployment_lock(master: Shell, service: Service) -> Iterator[None]:
+    """One deployment of a service at a time, whoever deploys: the lock is a session of Consul's.
+
+    Raises CheckFailed when another one holds it. A deployment that was killed loses it after its TTL.
+    """
+    key = f"{CONSUL}/v1/kv/services/{service.name}/lock"
+    settings = '{"TTL": "180s", "Behavior": "delete", "LockDelay": "0s"}'
+    answer = master.run(f"curl -fsS -X PUT -d '{settings}' {CONSUL}/v1/session/create", sudo=False)
+    session = json.loads(answer.stdout)["ID"]
+    try:
+        got = master.run(f"curl -fsS -X PUT -d 'by hand' '{key}?acquire={session}'", sudo=False).stdout
+        if got.strip() != "true":
+            raise CheckFailed(
+                f"another deployment of {service.name} is running",
+                node=master.node,
+                last_seen=master.run(f"curl -fsS '{key}?raw'", sudo=False, check=False).stdout,
+                try_next="wait for its end, then the same command again",
+            )
+        yield
+    finally:
+        master.run(f"curl -fsS -X PUT {CONSUL}/v1/session/destroy/{session}", sudo=False, check=False)
+
+
 def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callable[[str], None]) -> Deployed:
     """Bring a release out on the idle color.
 
@@ -162,6 +188,11 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
         raise ConfigError(
             f"release {release!r} is not an image tag", try_next=f"lab deploy {service.name} 1.1"
         )
+    with deployment_lock(master, service):
+        return _deploy(master, service, release, say)
+
+
+def _deploy(master: Shell, service: Service, release: str, say: Callable[[str], None]) -> Deployed:
     live = live_color(master, service)
     color = next_color(live)
     say(f"{service.name} {release} goes to {color} (live: {live or 'nothing yet'})")

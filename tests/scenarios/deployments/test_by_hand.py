@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pytest
 
@@ -17,7 +18,9 @@ BOOKS = LAB.service("books-service")
 FRONT = LAB.service("books-fe")
 
 COLOR = r"kv/services/[a-z-]+/color\?raw"
-NOTED = "-X PUT"
+NOTED = r"-X PUT -d '(blue|green)'"
+SESSION = said('{"ID": "s1"}')
+ACQUIRE = r"lock\?acquire=s1"
 UPSTREAM = "/data/nginx/upstreams"
 DIRECT = r"curl -fsS -m 5 -o /dev/null http://10\.100\.199\.202:32768"
 
@@ -35,9 +38,19 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def master(live: str | None, other: Mapping[str, Answer] | None = None) -> FakeShell:
     """swarm-master with this live color, where all goes well but what `other` says."""
-    color = said("\n404") if live is None else said(f"{live}\n200")
+    usual: dict[str, Answer] = {
+        "session/create": SESSION,
+        ACQUIRE: said("true"),
+        COLOR: said("\n404") if live is None else said(f"{live}\n200"),
+        "v1/health/service": registered(),
+        "": said(),
+    }
     return FakeShell(
-        {**(other or {}), COLOR: color, "v1/health/service": registered(), "": said()}, node="swarm-master"
+        {
+            **(other or {}),
+            **{pattern: answer for pattern, answer in usual.items() if pattern not in (other or {})},
+        },
+        node="swarm-master",
     )
 
 
@@ -110,7 +123,7 @@ def test_the_new_color_is_tested_before_it_is_live_and_the_old_one_stopped_last(
     places = [[i for i, script in enumerate(shell.scripts) if re.search(p, script)] for p in order]
     assert [len(found) for found in places] == [1] * len(order)
     assert places == sorted(places)
-    assert places[-1] == [len(shell.scripts) - 1]
+    assert places[-1] == [len(shell.scripts) - 2]  # then the lock is given back
 
 
 def test_the_first_deployment_stops_nothing() -> None:
@@ -180,10 +193,10 @@ def test_a_failed_direct_test_tells_where_what_and_what_next() -> None:
 
 
 def test_a_live_color_that_cannot_be_told_stops_a_deployment_before_anything() -> None:
-    shell = FakeShell({COLOR: said("purple\n200")})
+    shell = master("purple")
     with pytest.raises(LabError, match="cannot tell"):
         deploy(shell)
-    assert len(shell.scripts) == 1
+    assert shell.ran("docker|sed|consul-template|-X PUT -d '(blue|green)") == []
 
 
 @pytest.mark.parametrize(
@@ -200,3 +213,29 @@ def test_a_release_that_is_no_image_tag_is_refused_before_anything(release: str)
 @pytest.mark.parametrize("release", ["1.1", "v2", "2026-01-01", "a_b", "_1", "x" * 128])
 def test_an_image_tag_is_a_release(release: str) -> None:
     assert deploy(master("blue"), release).release == release
+
+
+# --- one at a time ------------------------------------------------------------------------------------------
+
+
+def test_a_second_deployment_is_refused_and_changes_nothing() -> None:
+    shell = master("blue", {ACQUIRE: said("false"), r"lock\?raw": said("ansible 10:00:00")})
+    with pytest.raises(CheckFailed, match="another deployment of books-service is running") as caught:
+        deploy(shell)
+    assert caught.value.last_seen == "ansible 10:00:00"
+    assert shell.ran("docker-compose|docker stop|sed -i") == []
+
+
+@pytest.mark.parametrize("other", [{}, {"docker-compose pull": said(exit=1)}], ids=["done", "refused"])
+def test_the_lock_is_given_back_however_the_deployment_ends(other: Mapping[str, Answer]) -> None:
+    shell = master("blue", other)
+    with suppress(CheckFailed):
+        deploy(shell)
+    assert "session/destroy/s1" in shell.scripts[-1]
+
+
+def test_the_color_is_put_back_when_nginx_cannot_be_told() -> None:
+    shell = master("blue", {"consul-template.*upstream": said(exit=1)})
+    with pytest.raises(LabError):
+        deploy(shell)
+    assert [re.search("'(blue|green)'", script)[1] for script in shell.ran(NOTED)] == ["green", "blue"]  # type: ignore[index]

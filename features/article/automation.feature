@@ -1,0 +1,72 @@
+Feature: Automation with Ansible and Jenkins
+  One command, and then no command at all, does what was done by hand before.
+
+  Background:
+    Given the lab is at its baseline
+    And users ask for /api/v1/books 50 times a second
+
+  Scenario: Ansible deploys the next release
+    When Ansible deploys books-service
+    Then the deployment succeeds
+    When swarm-master runs
+      """
+      curl http://localhost:8500/v1/kv/services/books-service/color?raw
+      curl http://10.100.199.200/api/v1/books | jq .
+      docker ps -a | grep booksservice
+      """
+    Then the output shows green and booksservice_green_1
+    And `docker ps -a` shows booksservice_green_1 Up
+    And `docker ps -a` shows booksservice_blue_1 Exited
+    And users were served 1.0 by blue, then 1.1 by green
+    And no request fails
+
+  Scenario: Jenkins deploys, and the service's definition is as printed
+    When Jenkins deploys books-service
+    Then the deployment succeeds
+    And its output says "TASK [service : It passes its direct test]"
+    And Consul says that books-service is green
+    And Consul's check of books-service passes
+    When swarm-master runs
+      """
+      cat /etc/consul.d/service-books-service.json
+      cat /etc/consul.d/watchers.json
+      cat /data/consul/scripts/redeploy_service.sh
+      """
+    Then the output shows "id": "api", http://10.100.199.200/api/v1/books and Triggering Jenkins job
+    And no request fails
+
+  Scenario: The same release again
+    When Ansible deploys books-service with -e release=1.0
+    Then the deployment succeeds
+    And Consul says that books-service is green
+    And users were served 1.0 by blue, then 1.0 by green
+    And no request fails
+
+  Scenario: Five deployments in a row
+    When Jenkins deploys books-service
+    And Jenkins deploys books-service
+    And Jenkins deploys books-service
+    And Jenkins deploys books-service
+    And Jenkins deploys books-service
+    Then the deployment succeeds
+    And Consul says that books-service is green
+    And no request fails
+
+  Scenario: books-fe goes out by the same role
+    When Jenkins deploys books-fe
+    Then the deployment succeeds
+    When swarm-master runs
+      """
+      curl -f http://10.100.199.200/
+      """
+    Then the output shows <title>Books</title>
+    And no request fails
+
+  Scenario: Ansible does nothing when all is well
+    When swarm-master runs
+      """
+      ansible-playbook /vagrant/ansible/infra.yml -i /vagrant/ansible/hosts/prod
+      ansible-playbook /vagrant/ansible/jenkins.yml -i /vagrant/ansible/hosts/prod
+      """
+    Then the output shows changed=0
+    And no request fails

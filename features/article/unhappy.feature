@@ -1,0 +1,66 @@
+Feature: A deployment that goes wrong leaves the live color live
+
+  Background:
+    Given the lab is at its baseline
+    And users ask for /api/v1/books 50 times a second
+
+  Scenario Outline: A release that cannot go live: <what>
+    Given a release <release> of books-service that <what>
+    When Ansible deploys books-service with -e release=<release>
+    Then the deployment is refused with "<said>"
+    And Consul says that books-service is blue
+    And `docker ps -a` shows booksservice_blue_1 Up
+    And users were served only 1.0 by blue
+    And no request fails
+
+    Examples:
+      | release | what                 | said                      |
+      | 9.9     | has no image         | manifest for              |
+      | 0.500   | answers 500          | failed its direct test    |
+      | 0.0     | never answers        | failed its direct test    |
+
+  Scenario: Nothing of the other color is known to Consul
+    When swarm-master runs
+      """
+      sudo consul-template -consul localhost:8500 -template "/data/nginx/templates/books-service-green-upstream.conf.ctmpl:/data/nginx/upstreams/books-service.conf:docker kill -s HUP nginx" -once
+      """
+    Then users were served only 1.0 by blue
+    And no request fails
+
+  Scenario: Consul is down during a deployment
+    Given Consul is stopped on swarm-master
+    When Ansible deploys books-service
+    Then the deployment is refused with "Connection refused"
+    And `docker ps -a` shows booksservice_blue_1 Up
+    And users were served only 1.0 by blue
+    And no request fails
+
+  Scenario: Two deployments at once
+    When two deployments of books-service are started at once
+    Then the deployment succeeds
+    And Consul says that books-service is blue
+    And `docker ps -a` shows booksservice_blue_1 Up
+    And `docker ps -a` shows booksservice_green_1 Exited
+    And no request fails
+
+  Scenario Outline: A playbook with a wrong <variable>
+    When Ansible deploys books-service with -e <words>
+    Then the deployment is refused with "<variable>"
+    And users were served only 1.0 by blue
+    And no request fails
+
+    Examples:
+      | variable         | words                          |
+      | container_image= | '{"container_image": ""}'      |
+      | container_name=  | container_name=no-such-service |
+      | http_address=    | http_address=/                 |
+
+  Scenario: The color in Consul is neither blue nor green
+    Given swarm-master has run
+      """
+      curl -X PUT -d purple http://localhost:8500/v1/kv/services/books-service/color
+      """
+    When Ansible deploys books-service
+    Then the deployment is refused with "color=purple"
+    And users were served only 1.0 by blue
+    And no request fails

@@ -1,0 +1,74 @@
+Feature: The system heals itself
+  Consul notices, Jenkins is called, Ansible deploys; nobody else has a hand in it.
+
+  Background:
+    Given the lab is at its baseline
+    And Jenkins has deployed books-service
+    And users ask for /api/v1/books 20 times a second
+
+  Scenario Outline: The live color is <how>
+    When the live color is <how>
+    Then Consul notices within 20 seconds
+    And the service answers again within 40 seconds of the fault
+    And Consul's check of books-service passes
+    And the healing has ended
+    And Jenkins ran 1 build more
+    And the watchers' log says ">>> "
+    And the watchers' log says "Triggering Jenkins job http://10.100.199.200:8080/job/books-service/build"
+    And no book is lost
+    And Consul's catalogue equals the running containers
+
+    Examples:
+      | how     |
+      | stopped |
+      | killed  |
+      | removed |
+
+  Scenario: The idle color is stopped
+    When the idle color is stopped
+    Then nothing is seen in 15 seconds of Consul's checks
+    And Jenkins ran 0 builds more
+    And no request fails
+
+  Scenario: The database is stopped and its data is still there
+    When the database is stopped
+    Then Consul notices within 20 seconds
+    And the service answers again within 50 seconds of the fault
+    And Consul's check of books-service passes
+    And no book is lost
+
+  Scenario: nginx is stopped
+    When nginx is stopped on swarm-master
+    Then Consul notices within 20 seconds
+    And the service answers again within 40 seconds of the fault
+    And no book is lost
+
+  Scenario: The node of the live color dies and comes back
+    When the node of the live color is killed
+    Then Consul notices within 30 seconds
+    And the service answers again within 90 seconds of the fault
+    And Consul's check of books-service passes
+    And the live color is on another node
+    When the killed node is started again
+    Then Consul's catalogue equals the running containers
+
+  Scenario: The master's Consul agent is restarted
+    When Consul's agent on swarm-master is restarted
+    Then Consul's check of books-service passes
+    And Jenkins ran 0 builds more
+    And no request fails
+    And Consul's catalogue equals the running containers
+
+  Scenario: Registrator is dead while a container moves
+    When Registrator is stopped on every node
+    And the live color is removed
+    Then Consul notices within 20 seconds
+    When Registrator runs again on every node
+    Then the service answers again within 120 seconds of the fault
+    And Consul's catalogue equals the running containers
+
+  Scenario: Jenkins is stopped and then the service
+    When jenkins is stopped on swarm-master
+    And the live color is killed while Jenkins is down
+    Then the watchers' log says "Jenkins does not answer"
+    And the service answers again within 90 seconds of the fault

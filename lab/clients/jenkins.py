@@ -1,0 +1,101 @@
+"""Jenkins, as seen from the host: trigger a build, follow its log, wait for its result (httpx)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from lab.config import Lab
+from lab.errors import LabError
+from lab.network import require_present
+from lab.waiting import wait_until
+
+TIMEOUT = 10.0
+BUILD_TIMEOUT = 180.0
+
+
+@dataclass(frozen=True)
+class Build:
+    """A finished build: `result` is SUCCESS, FAILURE or ABORTED; `seconds` is its own count."""
+
+    job: str
+    number: int
+    result: str
+    seconds: float
+    console: str
+
+
+class JenkinsClient:
+    def __init__(self, lab: Lab, transport: httpx.BaseTransport | None = None) -> None:
+        require_present(lab)
+        url = f"http://{lab.master.address}:8080"
+        self._client = httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False, transport=transport)
+
+    def build(self, job: str, say: Callable[[str], None] = lambda _: None) -> Build:
+        """Trigger a job and follow it to its end; its log goes to `say`, line by line."""
+        number = self.trigger(job)
+        return self.follow(job, number, say)
+
+    def trigger(self, job: str) -> int:
+        """Ask for a build; answers the number it will have."""
+        number = int(self._json(f"/job/{job}/api/json")["nextBuildNumber"])
+        self._ask("POST", f"/job/{job}/build")
+        return number
+
+    def last_number(self, job: str) -> int:
+        """The number of the job's newest build, 0 before the first."""
+        return int(self._json(f"/job/{job}/api/json")["nextBuildNumber"]) - 1
+
+    def follow(self, job: str, number: int, say: Callable[[str], None] = lambda _: None) -> Build:
+        """Wait for a build to end. Raises TimedOut with what its log last said."""
+        shown = 0
+
+        def ended() -> dict[str, Any] | None:
+            nonlocal shown
+            lines = self.console(job, number).splitlines()
+            for line in lines[shown:]:
+                say(line)
+            shown = len(lines)
+            build = self._json(f"/job/{job}/{number}/api/json")
+            return None if build["building"] else build
+
+        build = wait_until(
+            ended, BUILD_TIMEOUT, f"build {number} of {job} to end", try_next="lab logs jenkins"
+        )
+        return Build(job, number, build["result"], build["duration"] / 1000, self.console(job, number))
+
+    def console(self, job: str, number: int) -> str:
+        return self._ask("GET", f"/job/{job}/{number}/consoleText").text
+
+    def building(self) -> bool:
+        """Some job is queued or running."""
+        queued = self._json("/queue/api/json")["items"]
+        return bool(queued) or any(job["color"].endswith("_anime") for job in self._json("/api/json")["jobs"])
+
+    def jobs(self) -> tuple[str, ...]:
+        return tuple(job["name"] for job in self._json("/api/json")["jobs"])
+
+    def _json(self, path: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._ask("GET", path).json()
+        return answer
+
+    def _ask(self, method: str, path: str) -> httpx.Response:
+        try:
+            answer = self._client.request(method, path)
+        except httpx.HTTPError as error:
+            raise LabError(
+                "Jenkins does not answer", last_seen=str(error), try_next="lab logs jenkins"
+            ) from error
+        if answer.is_error:
+            raise LabError(
+                f"Jenkins answered {answer.status_code} to {method} {path}",
+                last_seen=answer.text[:300],
+                try_next="lab logs jenkins",
+            )
+        return answer
+
+    def close(self) -> None:
+        self._client.close()

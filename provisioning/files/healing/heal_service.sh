@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Heals one service: has Jenkins deploy it until its check passes again, with a longer pause after each try
+# that did not help.
+set -u
+service=$1
+consul=http://localhost:8500
+jenkins=http://[[ lab.master.address ]]:8080
+settle=[[ 2 * lab.check_interval + 5 ]]  # seconds in which Consul's check must have seen a new deployment
+longest_pause=300
+
+say() { echo "$(date +%H:%M:%S) $service: $*"; }
+
+passes() {  # what cannot be told is no pass: nothing is given up on a guess
+  curl -fsS -m 5 "$consul/v1/health/checks/$service" 2>/dev/null | jq -e 'length > 0 and all(.Status == "passing")' >/dev/null
+}
+is_registered() { curl -fsS -m 5 "$consul/v1/agent/service/$service" >/dev/null 2>&1; }
+deployment_runs() {
+  curl -fsS -m 5 "$consul/v1/kv/services/$service/lock" 2>/dev/null | jq -e '.[0].Session' >/dev/null
+}
+until_true() {  # SECONDS COMMAND...: looked at every half second
+  local end=$((SECONDS + $1)); shift
+  until "$@"; do
+    [ $SECONDS -lt $end ] || return 1
+    sleep 0.5
+  done
+}
+no_deployment_runs() { ! deployment_runs; }
+answers() { curl -fsS -m 5 -o /dev/null "$jenkins/api/json" 2>/dev/null; }
+cd_is_online() { [ "$(curl -fsS -m 5 "$jenkins/computer/cd/api/json" 2>/dev/null | jq -r .offline)" = false ]; }
+
+build_number() { curl -fsS -m 5 "$jenkins/job/$service/api/json" 2>/dev/null | jq -r .nextBuildNumber; }
+build_ended() { [ "$(curl -fsS -m 5 "$jenkins/job/$service/$1/api/json" 2>/dev/null | jq -r .building)" = false ]; }
+build_result() { curl -fsS -m 5 "$jenkins/job/$service/$1/api/json" 2>/dev/null | jq -r .result; }
+
+bring_jenkins_back() {
+  say "Jenkins does not answer at $jenkins: bringing it back"
+  ansible-playbook /vagrant/ansible/jenkins.yml -i /vagrant/ansible/hosts/prod >/dev/null 2>&1
+  until_true 60 answers && until_true 60 cd_is_online
+}
+
+redeploy() {
+  answers && cd_is_online || bring_jenkins_back || { say "Jenkins is not back"; return 1; }
+  local number
+  number=$(build_number)
+  echo "Triggering Jenkins job $jenkins/job/$service/build"
+  curl -fsS -m 10 -o /dev/null -X POST "$jenkins/job/$service/build" || { say "Jenkins refused"; return 1; }
+  until_true 300 build_ended "$number" || { say "build $number has not ended after 300 s"; return 1; }
+  say "build $number: $(build_result "$number")"
+  [ "$(build_result "$number")" = SUCCESS ]
+}
+
+pause=5
+attempt=0
+until passes; do
+  is_registered || { say "is not registered with Consul any more: nothing to heal"; exit 0; }
+  if deployment_runs; then
+    say "a deployment is running: waiting for it"
+    until_true 300 no_deployment_runs
+    until_true $settle passes && break
+  fi
+  attempt=$((attempt + 1))
+  if redeploy && until_true $settle passes; then break; fi
+  passes && break
+  say "try $attempt did not help, the next one comes in $pause s"
+  until_true $pause passes && break
+  pause=$((pause * 2 > longest_pause ? longest_pause : pause * 2))
+done
+say "passes its check again after $attempt deployments"

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Consul calls this with the critical checks as JSON. Each critical service is healed by a unit of its own:
+# one that is being healed already is left alone, and healing outlives a restart of Consul.
+
+RED='\033[0;31m'
+NC='\033[0;0m'
+
+read -r JSON
+echo "Consul watch request:"
+echo "$JSON"
+echo "$JSON" | jq -r '[.[] | select((.ServiceTags // []) | index("service")) | .ServiceName] | unique | .[]' | while read -r SERVICE_NAME
+do
+  echo ""
+  echo -e ">>> ${RED}Service $SERVICE_NAME is critical${NC}"
+  echo ""
+  systemd-run --quiet --collect --unit="lab-heal-$SERVICE_NAME" \
+    --property=StandardOutput=append:/data/consul/logs/watchers.log \
+    --property=StandardError=append:/data/consul/logs/watchers.log \
+    /data/consul/scripts/heal_service.sh "$SERVICE_NAME" 2>/dev/null || echo "$SERVICE_NAME is being healed already"
+done

@@ -1,0 +1,32 @@
+"""Self-healing on the master: Consul's watch of critical services and the scripts it calls."""
+
+from __future__ import annotations
+
+from lab.config import Lab, Node
+from provisioning.built import Built
+from provisioning.resources import File, Reload, Resource
+from provisioning.roles import Health, is_master
+from provisioning.templates import render
+
+SCRIPTS = ("redeploy_service.sh", "heal_service.sh")
+
+
+def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
+    if not is_master(node):
+        return []
+    watchers = File("/etc/consul.d/watchers.json", render("healing/watchers.json", lab))
+    return [
+        *(
+            File(f"/data/consul/scripts/{name}", render(f"healing/{name}", lab), mode="755")
+            for name in SCRIPTS
+        ),
+        watchers,
+        Reload("consul.service", on=(watchers.key,)),
+    ]
+
+
+def health(lab: Lab, node: Node) -> list[Health]:
+    if not is_master(node):
+        return []
+    watches = "curl -fsS -m 4 http://localhost:8500/v1/agent/self | jq -e '.DebugConfig.Watches | length > 0'"
+    return [Health("healing", node.name, watches, "tail -n 20 /data/consul/logs/watchers.log")]

@@ -1,0 +1,250 @@
+"""Faults of the article's last part and what must follow without anybody's hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from pytest_bdd import given, parsers, then, when
+
+from lab import machines
+from lab.clients.consul import ConsulClient
+from lab.clients.jenkins import JenkinsClient
+from lab.clients.proxy import ProxyClient
+from lab.clients.swarm import SwarmClient
+from lab.config import Lab
+from lab.errors import LabError
+from lab.shell import Shell
+from lab.waiting import wait_until
+from provisioning.roles.service import COLORS
+from provisioning.templates import project
+from scenarios import baseline, verdicts
+from scenarios.deployments import by_hand
+from scenarios.steps.world import SETTLED, Story
+
+ON_SWARM = {"stopped": "docker stop", "killed": "docker kill", "removed": "docker rm -f"}
+LOG = "/data/consul/logs/watchers.log"
+
+
+def container(lab: Lab, master: Shell, target: str) -> str:
+    """The container that a target of the features means now."""
+    service = lab.services[0]
+    live = ConsulClient(lab).color(service.name)
+    idle = next(color for color in COLORS if color != live)
+    parts = {"the live color": live, "the idle color": idle, "the database": "db"}
+    return f"{project(service)}_{parts[target]}_1"
+
+
+def _begin(lab: Lab, story: Story, victim: str) -> None:
+    client = JenkinsClient(lab)
+    story.builds = client.last_number(lab.services[0].name)
+    client.close()
+    story.victim = victim
+    story.fault_at = time.time()
+
+
+@when(parsers.re(r"(?P<target>the (live|idle) color|the database) is (?P<how>stopped|killed|removed)"))
+def break_container(lab: Lab, master: Shell, story: Story, target: str, how: str) -> None:
+    name = container(lab, master, target)
+    _begin(lab, story, name)
+    master.run(f"{ON_SWARM[how]} {name}", sudo=False)
+
+
+@when("the live color is killed while Jenkins is down")
+def kill_without_jenkins(lab: Lab, master: Shell, story: Story) -> None:
+    story.victim, story.fault_at = container(lab, master, "the live color"), time.time()
+    master.run(f"docker kill {story.victim}", sudo=False)
+
+
+@when(parsers.re(r"the node of (?P<target>the live color|the database) is killed"))
+def kill_node(lab: Lab, master: Shell, story: Story, target: str) -> None:
+    node = node_of(lab, container(lab, master, target))
+    _begin(lab, story, node)
+    machines.kill(lab, node)
+
+
+def node_of(lab: Lab, name: str) -> str:
+    swarm = SwarmClient(lab)
+    try:
+        return next(placed.node for placed in swarm.containers() if placed.name == name)
+    finally:
+        swarm.close()
+
+
+@when(parsers.parse("{name} is stopped on swarm-master"))
+def stop_on_master(lab: Lab, master: Shell, story: Story, name: str) -> None:
+    if name != "jenkins":
+        _begin(lab, story, name)
+    master.run(f"docker stop -t 3 {name}")
+
+
+@given("Consul is stopped on swarm-master")
+def consul_stopped(master: Shell) -> Iterator[None]:
+    master.run("systemctl stop consul")
+    yield
+    master.run("systemctl start consul")
+
+
+@when("Consul's agent on swarm-master is restarted")
+def restart_consul(lab: Lab, master: Shell, story: Story) -> None:
+    _begin(lab, story, "consul")
+    master.run("systemctl restart consul")
+
+
+@when("Registrator is stopped on every node")
+def stop_registrators(lab: Lab, shells: Mapping[str, Shell]) -> None:
+    for node in lab.swarm_nodes:
+        shells[node.name].run("docker stop -t 1 registrator")
+
+
+@when("Registrator runs again on every node")
+def start_registrators(lab: Lab, shells: Mapping[str, Shell]) -> None:
+    for node in lab.swarm_nodes:
+        shells[node.name].run("docker start registrator")
+
+
+@when("the killed node is started again")
+def start_node(lab: Lab, shells: Mapping[str, Shell], story: Story) -> None:
+    baseline.mend(lab, shells)
+
+
+@then(parsers.parse("Consul notices within {limit:d} seconds"))
+def consul_notices(
+    lab: Lab, story: Story, limit: int, record_property: Callable[[str, object], None]
+) -> None:
+    consul = ConsulClient(lab)
+    service = lab.services[0].name
+    wait_until(
+        lambda: consul.health(service) == "critical",
+        limit,
+        f"Consul to see {service} critical",
+        try_next="curl http://localhost:8500/v1/health/checks/books-service",
+    )
+    seconds = time.time() - story.fault_at
+    record_property("detected_after", round(seconds, 2))
+    print(f"Consul noticed {seconds:.1f} s after the fault")
+
+
+@then(parsers.parse("the service answers again within {limit:d} seconds of the fault"))
+def answers_again(
+    lab: Lab, master: Shell, story: Story, limit: int, record_property: Callable[[str, object], None]
+) -> None:
+    probe = story.probe
+    assert probe is not None, "no users were asking"
+
+    def steady() -> bool:
+        latest = sorted(probe.answers, key=lambda answer: answer.planned)[-SETTLED:]
+        after_fault = all(answer.sent > story.fault_at for answer in latest)
+        return after_fault and not any(answer.failed for answer in latest)
+
+    left = limit - (time.time() - story.fault_at)
+    wait_until(
+        steady,
+        left,
+        "users to be served again",
+        evidence=lambda: master.run(f"tail -n 30 {LOG}", check=False).stdout,
+        try_next=f"lab exec {lab.master.name} -- cat {LOG}",
+    )
+    since = [answer for answer in probe.answers if answer.sent >= story.fault_at]
+    failed = verdicts.failures(since)
+    seconds = max((answer.finished for answer in failed), default=story.fault_at) - story.fault_at
+    record_property("recovered_after", round(seconds, 2))
+    print(f"users were served again {seconds:.1f} s after the fault; {verdicts.says(since)}")
+
+
+@then("Consul's check of books-service passes")
+def check_passes(lab: Lab) -> None:
+    consul = ConsulClient(lab)
+    limit = 2 * lab.check_interval + 10
+    wait_until(lambda: consul.health("books-service") == "passing", limit, "the check to pass")
+
+
+@then("the healing has ended")
+def healing_ended(master: Shell) -> None:
+    wait_until(
+        lambda: not master.run("systemctl list-units -q --plain 'lab-heal-*'").stdout.strip(),
+        60,
+        "the healing units to end",
+        evidence=lambda: master.run(f"tail -n 15 {LOG}", check=False).stdout,
+    )
+
+
+@then(parsers.parse("Jenkins ran {count:d} builds more"))
+@then(parsers.parse("Jenkins ran {count:d} build more"))
+def builds_more(lab: Lab, story: Story, count: int) -> None:
+    client = JenkinsClient(lab)
+    ran = client.last_number(lab.services[0].name) - story.builds
+    client.close()
+    assert ran == count
+
+
+@then(parsers.parse('the watchers\' log says "{words}"'))
+def log_says(lab: Lab, master: Shell, words: str) -> None:
+    def said() -> bool:
+        text = master.run(f"cat {LOG}").stdout
+        if words not in text:
+            raise LabError(f"not in {LOG}", last_seen=text[-800:])
+        return True
+
+    wait_until(said, 60, f'"{words}" in the log', node=master.node)
+
+
+@then(parsers.parse("nothing is seen in {seconds:d} seconds of Consul's checks"))
+def nothing_seen(lab: Lab, seconds: int) -> None:
+    # A fact about a span of time: that the check stays as it is for as long as it would take to notice.
+    consul = ConsulClient(lab)
+    end = time.monotonic() + seconds
+    wait_until(
+        lambda: consul.health("books-service") != "passing" or time.monotonic() > end,
+        seconds + 5,
+        "the span's end",
+    )
+    assert consul.health("books-service") == "passing"
+
+
+@then("no book is lost")
+def no_book_lost(lab: Lab) -> None:
+    proxy = ProxyClient(lab)
+    try:
+        assert [baseline.kept(book) for book in proxy.books()] == list(baseline.BOOKS)
+    finally:
+        proxy.close()
+
+
+@then("Consul's catalogue equals the running containers")
+def catalogue_is_true(lab: Lab) -> None:
+    def differences() -> bool:
+        wrong = catalogue_differences(lab)
+        if wrong:
+            raise LabError("catalogue and containers differ", last_seen="; ".join(wrong))
+        return True
+
+    wait_until(differences, 45, "Consul's catalogue to equal the running containers", try_next="lab status")
+
+
+def catalogue_differences(lab: Lab) -> list[str]:
+    """What Registrator's entries and Swarm's running containers say differently."""
+    service = lab.services[0]
+    consul, swarm = ConsulClient(lab), SwarmClient(lab)
+    try:
+        placed = [one for one in swarm.containers() if one.name.startswith(project(service) + "_")]
+    finally:
+        swarm.close()
+    names = [one.name for one in placed]
+    wrong = [f"{name} is there {names.count(name)} times" for name in set(names) if names.count(name) > 1]
+    for part in ("db", *COLORS):
+        running = sorted(
+            one.node
+            for one in placed
+            if one.state == "running" and one.name == f"{project(service)}_{part}_1"
+        )
+        known = sorted(one.node for one in consul.instances(f"{service.name}-{part}"))
+        if running != known:
+            wrong.append(f"{part} runs on {running}, Consul says {known}")
+    return wrong
+
+
+@then(parsers.parse("the live color is on another node"))
+def moved(lab: Lab, master: Shell, story: Story) -> None:
+    assert by_hand.live_color(master, lab.services[0]) is not None
+    assert node_of(lab, container(lab, master, "the live color")) != story.victim
