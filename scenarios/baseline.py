@@ -123,9 +123,9 @@ def reset(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
     by_hand.set_release(master, service, "green", green)
     if not running.startswith("true") or not running.endswith(f":{blue}"):
         revive(master, service, "blue")
-    if by_hand.live_color(master, service) != "blue" or not _answers(master, lab, service):
-        by_hand.direct_test(master, service, "blue")
-        by_hand.cut_over(master, service, "blue", by_hand.live_color(master, service))
+    # Whatever a scenario left in Consul and in nginx, these two agree again.
+    by_hand.direct_test(master, service, "blue")
+    by_hand.cut_over(master, service, "blue", "blue")
     by_hand.compose(master, service, "rm -sf green")
     ensure_books(lab)
     if not _answers(master, lab, service):

@@ -31,7 +31,8 @@ def deploy_by_hand(lab: Lab, master: Shell, story: Story, release: str, service:
 @then(parsers.parse('the deployment is refused with "{words}"'))
 def refused_with(story: Story, words: str) -> None:
     assert story.error is not None, "it was not refused"
-    assert words in str(story.error)
+    told = f"{story.error}\n{story.output}"
+    assert words in told, told
 
 
 @then("the deployment succeeds")

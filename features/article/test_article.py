@@ -1,4 +1,4 @@
-"""Every .feature file below this folder."""
+"""Every .feature file of this folder."""
 
 from pytest_bdd import scenarios
 
