@@ -79,7 +79,7 @@ def _machines_up(lab: Lab, say: Callable[[str], None]) -> None:
     down = machines.names(lab) - machines.answering(lab)
     if down:
         say("starting " + ", ".join(sorted(down)))
-        machines.up(lab)
+        machines.up(lab, say)
     say(f"{len(lab.nodes)} nodes answer over SSH")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,13 +26,15 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".lab"
 SSH_CONFIG = STATE / "ssh_config"
 VAGRANT_LOG = STATE / "vagrant.log"
+MACHINES = ROOT / ".vagrant" / "machines"
+AUTHORIZED_KEYS = "/etc/lab/authorized_keys"  # where the Vagrantfile mounts this checkout's public key
 MARK = "bluegreen-lab"
 UP_TIMEOUT = 90.0
 
 
 def ensure_key() -> None:
     """The lab's own SSH key pair, made once and never committed."""
-    key = STATE / "ssh" / "id_ed25519"
+    key = _key()
     if key.exists():
         return
     key.parent.mkdir(parents=True, exist_ok=True)
@@ -56,8 +58,47 @@ def _vagrant_failed(doing: str) -> LabError:
     return LabError(f"vagrant {doing} failed", last_seen=tail, try_next=f"vagrant {doing}")
 
 
-def up(lab: Lab) -> None:
+def key_mounts(containers: Iterable[Any]) -> dict[str, str]:
+    """Name of each container -> the public key of the checkout that made it, as a path on this host. Pure."""
+    return {
+        container.name: mount["Source"]
+        for container in containers
+        for mount in container.attrs["Mounts"]
+        if mount["Destination"] == AUTHORIZED_KEYS
+    }
+
+
+def forget_unknown(lab: Lab, say: Callable[[str], None]) -> None:
+    """Remove this checkout's machines that Vagrant has no record of: an `up` was cut short between the two.
+
+    Their volumes stay. Raises HostError when another checkout made them: its lab may be in use.
+    """
+    if lab.provider != "docker":
+        return
+    known = {path.read_text().strip() for path in MACHINES.glob("*/docker/id")}
+    containers = _engine().containers.list(all=True, filters={"label": f"{MARK}={lab.name}"})
+    unknown = [container for container in containers if container.id not in known]
+    others = {
+        name: key for name, key in key_mounts(unknown).items() if key != str(_key().with_suffix(".pub"))
+    }
+    if others:
+        raise HostError(
+            f"a lab named {lab.name} is here already, made from another folder",
+            last_seen="\n".join(f"{name} uses {key}" for name, key in others.items()),
+            try_next="`lab down` removes that lab; then `lab up`",
+        )
+    for container in unknown:
+        say(f"{container.name}: Vagrant has no record of it; made again")
+        _remove(container, {"force": True})
+
+
+def _key() -> Path:
+    return STATE / "ssh" / "id_ed25519"
+
+
+def up(lab: Lab, say: Callable[[str], None] = lambda _: None) -> None:
     """Every machine running and SSH_CONFIG written: one `vagrant up`, one `vagrant ssh-config`."""
+    forget_unknown(lab, say)
     ensure_key()
     STATE.mkdir(exist_ok=True)
     VAGRANT_LOG.write_text("")
@@ -155,7 +196,7 @@ def destroy(lab: Lab, say: Callable[[str], None]) -> list[str]:
     else:
         _remove_marked(lab, say)
         left = marked(lab)
-    for machine in (ROOT / ".vagrant" / "machines").glob("*/docker"):
+    for machine in MACHINES.glob("*/docker"):
         shutil.rmtree(machine, ignore_errors=True)
     SSH_CONFIG.unlink(missing_ok=True)
     return [f"{type(thing).__name__.lower()} {thing.name}" for thing in left]

@@ -28,7 +28,8 @@ class Thing:
 
 
 class Container(Thing):
-    pass
+    id = ""
+    attrs: dict[str, list[dict[str, str]]]
 
 
 class Network(Thing):
@@ -64,7 +65,8 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     fake = FakeEngine()
     monkeypatch.setattr(machines, "_engine", lambda: fake)
     monkeypatch.setattr(machines, "_vagrant", lambda: pytest.fail("Vagrant was called"))
-    for name, path in {"ROOT": "", "STATE": ".lab", "SSH_CONFIG": ".lab/ssh_config"}.items():
+    paths = {"ROOT": "", "STATE": ".lab", "SSH_CONFIG": ".lab/ssh_config", "MACHINES": ".vagrant/machines"}
+    for name, path in paths.items():
         monkeypatch.setattr(machines, name, tmp_path / path)
     (tmp_path / ".lab").mkdir()
     return fake
@@ -148,3 +150,36 @@ def test_a_silent_engine_is_an_error_of_the_host(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(HostError) as caught:
         machines.marked(LAB)
     assert (caught.value.last_seen, caught.value.try_next) == ("no socket", "lab/host.sh")
+
+
+def node(engine: FakeEngine, name: str, key: Path, identity: str) -> Container:
+    container = Container(engine, name)
+    container.id = identity
+    container.attrs = {"Mounts": [{"Destination": machines.AUTHORIZED_KEYS, "Source": str(key)}]}
+    engine.things.append(container)
+    return container
+
+
+def test_machines_cut_short_before_vagrant_noted_them_are_made_again(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    key = tmp_path / ".lab/ssh/id_ed25519.pub"
+    known = tmp_path / ".vagrant/machines/n1/docker/id"
+    known.parent.mkdir(parents=True)
+    known.write_text("aaa")
+    node(engine, "n1", key, "aaa")
+    node(engine, "n2", key, "bbb")
+    said: list[str] = []
+    machines.forget_unknown(LAB, said.append)
+    assert engine.removed == [("Container", "n2", {"force": True})]  # its volume stays
+    assert said == ["n2: Vagrant has no record of it; made again"]
+
+
+def test_another_folders_lab_of_the_same_name_is_refused_and_left_alone(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    node(engine, "n1", tmp_path / "elsewhere/id_ed25519.pub", "aaa")
+    with pytest.raises(HostError, match="made from another folder") as caught:
+        machines.forget_unknown(LAB, lambda _: None)
+    assert "elsewhere" in str(caught.value) and "lab down" in str(caught.value)
+    assert engine.removed == []
