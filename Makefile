@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help lab-up lab-down status features test unit lint bench venv
 
+RESULTS = --junitxml=.lab/junit.xml --cucumberjson=.lab/cucumber.json
+
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
@@ -15,10 +17,10 @@ status: venv ## what runs, and where
 	@.venv/bin/lab status
 
 features: venv ## play the scenarios on the lab that is up
-	@.venv/bin/pytest features/
+	@.venv/bin/pytest features/ $(RESULTS)
 
 test: unit lab-up ## unit, then the lab up, then features
-	@.venv/bin/pytest features/
+	@.venv/bin/pytest features/ $(RESULTS)
 
 unit: venv ## the tests that need no machines
 	@.venv/bin/pytest tests/

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from cli import screens
+from cli import report, screens
 from lab import config, machines, network
 from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError, LabError
@@ -184,6 +184,9 @@ def deploy(lab: Lab, service: str, release: str) -> None:
 def reset(lab: Lab) -> None:
     """Back to the baseline: blue with the first release live, no green, three books."""
     baseline.reset(lab, _shells(lab), lab.services[0])
+
+
+cli.add_command(report.report)
 
 
 def main() -> None:

@@ -34,8 +34,11 @@ class Journal:
         self._lock = threading.Lock()
 
     def write(self, kind: str, **facts: Any) -> Entry:
-        entry = Entry(time.time(), kind, facts)
-        line = json.dumps({"at": entry.at, "kind": kind, **facts}, ensure_ascii=False)
+        return self.add(Entry(time.time(), kind, facts))
+
+    def add(self, entry: Entry) -> Entry:
+        """Append an entry with a moment of its own, such as one from another journal."""
+        line = json.dumps({"at": entry.at, "kind": entry.kind, **entry.facts}, ensure_ascii=False)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock, self.path.open("ab") as file:
             # A line that a kill cut short must not swallow the next one.

@@ -2,80 +2,100 @@
 
 The schedule is fixed beforehand (open loop): a slow answer never delays the next request, so an outage
 is not hidden by the probe waiting in it.
+
+The requests are sent by a process of its own (scenarios/sender.py). This class starts it, follows the record
+it writes and ends it; when this process dies, the sender sees its input close and ends too.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
+import subprocess
+import sys
 import threading
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import NoReturn
+from uuid import uuid4
 
-import httpx
-
+from lab.clients.proxy import ProxyClient
 from lab.config import Lab
-from lab.errors import ConfigError, LabError
-from lab.network import require_present
+from lab.errors import ConfigError, LabError, TimedOut
+from lab.network import device_towards, require_present
+from lab.waiting import wait_until
+from scenarios.answers import Answer, Record
+from scenarios.sender import Schedule
 
-MOST_PER_SECOND = 200
-MOST_SECONDS = 900.0
-TIMEOUT = 5.0
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One request: seconds of the wall clock, and who answered what. `error` names a failure's class."""
-
-    planned: float
-    sent: float
-    finished: float
-    status: int | None
-    release: str
-    color: str
-    node: str
-    error: str | None
-
-    @property
-    def failed(self) -> bool:
-        return self.error is not None
-
-
-def outcome(status: int) -> str | None:
-    """The error class of a status, or None for a success."""
-    return None if httpx.codes.is_success(status) else f"http {status}"
+MOST_PER_SECOND = 2000.0
+MOST_WRITES_PER_SECOND = 50.0
+ENDING = 10.0  # seconds the sender gets for the requests under way
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class Probe:
-    """Asks one path of the public address `rate` times a second from `start` to `stop`; a context manager."""
+    """Asks one path of the public address `rate` times a second from `start` to `stop`; a context manager.
 
-    def __init__(self, lab: Lab, path: str, rate: float, record: Path | None = None) -> None:
-        if not 0 < rate <= MOST_PER_SECOND:
-            raise ConfigError(
-                f"{rate:g} requests a second", try_next=f"more than 0, at most {MOST_PER_SECOND}"
-            )
+    `answers` are those recorded so far. It ends by itself after `Schedule.most` requests.
+    """
+
+    def __init__(self, lab: Lab, path: str, rate: float, record: Path, *, books: str = "") -> None:
+        most = MOST_WRITES_PER_SECOND if books else MOST_PER_SECOND
+        if not 0 < rate <= most:
+            raise ConfigError(f"{rate:g} requests a second", try_next=f"more than 0, at most {most:g}")
         require_present(lab)
-        self.answers: list[Answer] = []
-        self._url = f"http://{lab.master.address}{path}"
-        self._pause = 1 / rate
-        self._record = record
-        self._stopping = threading.Event()
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="probe", daemon=True)
+        device = device_towards(lab.master.address)
+        assert device is not None, "require_present found the way to the master"
+        schedule = Schedule(lab.master.address, 80, path, rate, device, str(record), books)
+        self._begin(schedule)
+
+    @classmethod
+    def of(cls, schedule: Schedule) -> Probe:
+        """A probe of any address, for measuring the probe itself."""
+        probe = cls.__new__(cls)
+        probe._begin(schedule)
+        return probe
+
+    def _begin(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self._record = Record(Path(schedule.record))
+        self._answers: list[Answer] = []
+        self._lock = threading.Lock()
+        self._sender: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+
+    @property
+    def answers(self) -> list[Answer]:
+        """Those that came so far, in the order they came."""
+        with self._lock:
+            self._answers.extend(self._record.more())
+            return self._answers
 
     def start(self) -> None:
-        self._thread.start()
+        Path(self.schedule.record).parent.mkdir(parents=True, exist_ok=True)
+        self._sender = subprocess.Popen(
+            [sys.executable, "-m", "scenarios.sender", json.dumps(asdict(self.schedule))],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
 
     def stop(self) -> list[Answer]:
         """No more requests; waits for those under way. Raises LabError when the probe itself broke."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(TIMEOUT + 5)
-        if self._failure is not None:
-            raise LabError("the probe broke", last_seen=repr(self._failure))
+        if self._sender is not None and not self._stopped:
+            self._stopped = True
+            self._end(self._sender)
         return sorted(self.answers, key=lambda answer: answer.planned)
+
+    def _end(self, sender: subprocess.Popen[bytes]) -> None:
+        try:
+            _, said = sender.communicate(timeout=self.schedule.timeout + ENDING)
+        except subprocess.TimeoutExpired as error:
+            sender.kill()
+            sender.communicate()
+            raise TimedOut("the probe did not end", last_seen=self.schedule.record) from error
+        if sender.returncode != 0:
+            _broke(said.decode(errors="replace"))
 
     def __enter__(self) -> Probe:
         self.start()
@@ -84,48 +104,42 @@ class Probe:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _run(self) -> None:
+
+def _broke(said: str) -> NoReturn:
+    raise LabError("the probe broke", last_seen=said.strip()[-600:], try_next="lab status")
+
+
+class Writer(Probe):
+    """A probe that writes books of its own, so that what was acknowledged can be looked for afterwards."""
+
+    def __init__(self, lab: Lab, path: str, rate: float, record: Path) -> None:
+        super().__init__(lab, path, rate, record, books=f"probe-{uuid4().hex[:8]}-")
+        self._lab = lab
+
+    @property
+    def acknowledged(self) -> frozenset[str]:
+        """The ids of the books the service said it has."""
+        return frozenset(answer.book for answer in self.answers if answer.outcome == "ok")
+
+    def present(self) -> frozenset[str]:
+        """The ids of this writer's books that the service lists now."""
+        proxy = ProxyClient(self._lab)
         try:
-            asyncio.run(self._ask_on_schedule())
-        except BaseException as error:  # kept for the thread that calls stop()
-            self._failure = error
+            ids = {str(book["_id"]) for book in proxy.books()}
+        finally:
+            proxy.close()
+        return frozenset(one for one in ids if one.startswith(self.schedule.books))
 
-    async def _ask_on_schedule(self) -> None:
-        # A connection a request, as new users would come.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        begin_wall, begin = time.time(), time.monotonic()
-        client = httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=False)
-        async with client, asyncio.TaskGroup() as requests:
-            count = 0
-            while not self._stopping.is_set() and count * self._pause < MOST_SECONDS:
-                await asyncio.sleep(max(0.0, begin + count * self._pause - time.monotonic()))
-                requests.create_task(self._ask(client, begin_wall + count * self._pause))
-                count += 1
+    def clean_up(self) -> None:
+        """Remove every book it wrote, acknowledged or not."""
 
-    async def _ask(self, client: httpx.AsyncClient, planned: float) -> None:
-        sent = time.time()
-        try:
-            response = await client.get(self._url)
-        except httpx.HTTPError as error:
-            answer = Answer(planned, sent, time.time(), None, "", "", "", type(error).__name__)
-        else:
-            release, color, node = (
-                response.headers.get(f"X-{name}", "") for name in ("Release", "Color", "Node")
-            )
-            status = response.status_code
-            answer = Answer(planned, sent, time.time(), status, release, color, node, outcome(status))
-        self.answers.append(answer)
-        if self._record is not None:
-            with self._record.open("a") as file:
-                file.write(json.dumps(asdict(answer)) + "\n")
+        def gone() -> bool:
+            proxy = ProxyClient(self._lab)
+            try:
+                for one in self.present():
+                    proxy.delete(one)
+            finally:
+                proxy.close()
+            return not self.present()
 
-
-def read(record: Path, warn: Callable[[str], None] = lambda _: None) -> list[Answer]:
-    """The answers of a record; a last line cut short by a kill is passed over."""
-    answers = []
-    for line in record.read_text().splitlines():
-        try:
-            answers.append(Answer(**json.loads(line)))
-        except json.JSONDecodeError:
-            warn(f"{record}: a line is cut short")
-    return answers
+        wait_until(gone, 30, "the probe's books to be removed", try_next="lab reset")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-from pytest_bdd import given, parsers, then
+from pytest_bdd import given, parsers
 
 from lab import config, machines, network
 from lab.config import Lab
 from lab.errors import LabError
 from lab.shell import Shell
 from lab.waiting import wait_until
-from scenarios import baseline, verdicts
-from scenarios.probe import Answer, Probe
+from scenarios import baseline, recording
+from scenarios.answers import Answer
+from scenarios.probe import Probe, Writer
+from scenarios.recording import Run
 
 SETTLED = 25  # answers that must come after the last step, so that its effect was felt
 
@@ -25,6 +26,7 @@ class Story:
     """What a scenario has seen so far; moments are seconds of the wall clock."""
 
     probe: Probe | None = None
+    writer: Writer | None = None
     answers: list[Answer] = field(default_factory=list)
     output: str = ""
     address: str = ""
@@ -50,16 +52,29 @@ def shells(lab: Lab) -> Iterator[Mapping[str, Shell]]:
 
 
 @pytest.fixture
+def run(request: pytest.FixtureRequest) -> Run:
+    """The run this scenario is a part of."""
+    return recording.running(request.config)
+
+
+@pytest.fixture
 def master(lab: Lab, shells: Mapping[str, Shell]) -> Shell:
     return shells[lab.master.name]
 
 
 @pytest.fixture
-def story() -> Iterator[Story]:
+def story(run: Run) -> Iterator[Story]:
     told = Story()
     yield told
-    if told.probe is not None:
-        told.probe.stop()
+    if told.fault_at:
+        run.note_fault(told.fault_at, told.victim)
+    try:
+        if told.probe is not None:
+            told.probe.stop()
+    finally:
+        if told.writer is not None:
+            told.writer.stop()
+            told.writer.clean_up()
 
 
 @given("the lab is at its baseline")
@@ -68,40 +83,19 @@ def at_baseline(lab: Lab, shells: Mapping[str, Shell]) -> None:
 
 
 @given(parsers.parse("users ask for {path} {rate:d} times a second"))
-def users_ask(lab: Lab, story: Story, path: str, rate: int, tmp_path: Path) -> None:
-    story.probe = Probe(lab, path, rate, tmp_path / "probe.jsonl")
-    story.probe.start()
-    wait_until(lambda: story.probe and len(story.probe.answers) >= SETTLED, 10, "the first answers")
+def users_ask(lab: Lab, story: Story, path: str, rate: int, run: Run) -> None:
+    story.probe = Probe(lab, path, rate, run.record("probe", path=path, rate=rate))
+    _begin(story.probe)
 
 
-@then("no request fails")
-def no_request_fails(story: Story, record_property: Callable[[str, object], None]) -> None:
-    answers = settled(story)
-    record_property("requests", len(answers))
-    record_property("failed", len(verdicts.failures(answers)))
-    print(verdicts.says(answers))
-    assert verdicts.failures(answers) == [], verdicts.says(answers)
+@given(parsers.parse("users write books {rate:d} times a second"))
+def users_write(lab: Lab, story: Story, rate: int, run: Run) -> None:
+    path = lab.services[0].path
+    story.writer = Writer(lab, path, rate, run.record("writes", path=path, rate=rate))
+    _begin(story.writer)
 
 
-@then(parsers.parse("users were served {first}, then {second}"))
-def served_in_turn(story: Story, first: str, second: str) -> None:
-    turns = [f"{release} by {color}" for release, color in verdicts.turns(settled(story))]
-    # At the cut-over old and new workers of nginx overlap for a moment: what matters is first and last.
-    assert (turns[0], turns[-1], set(turns)) == (first, second, {first, second}), turns
-
-
-@then(parsers.parse("users were served only {who}"))
-def served_only(story: Story, who: str) -> None:
-    turns = [f"{release} by {color}" for release, color in verdicts.turns(settled(story))]
-    assert turns == [who]
-
-
-def settled(story: Story) -> list[Answer]:
-    """The answers up to now, with some after the last step; the probe ends here."""
-    assert story.probe is not None, "no users were asking"
-    if not story.answers:
-        seen = len(story.probe.answers)
-        probe = story.probe
-        wait_until(lambda: len(probe.answers) >= seen + SETTLED, 15, "answers after the last step")
-        story.answers = probe.stop()
-    return story.answers
+def _begin(probe: Probe) -> None:
+    probe.start()
+    few = min(SETTLED, int(2 * probe.schedule.rate) + 1)
+    wait_until(lambda: len(probe.answers) >= few, 10, "the first answers")

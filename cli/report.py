@@ -1,0 +1,30 @@
+"""`lab report`: the page of a run, or its numbers judged again. Needs no lab."""
+
+from __future__ import annotations
+
+import click
+
+from lab.errors import CheckFailed
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("--recheck", is_flag=True, help="Judge the stored journal again; exits 1 on a difference.")
+def report(run: str | None, recheck: bool) -> None:
+    """Write the page of RUN (a name, a folder, or the newest run) and print its path."""
+    # What draws takes a second to load: the other commands need not wait for it.
+    from scenarios import report as reports  # noqa: PLC0415
+    from scenarios.report import model  # noqa: PLC0415
+
+    folder = model.find(run)
+    if not recheck:
+        click.echo(reports.write(folder))
+        return
+    differences = model.recheck(folder)
+    if differences:
+        raise CheckFailed(
+            f"run {folder.name} is not as it was told",
+            last_seen="\n".join(differences),
+            try_next="lab report",
+        )
+    click.echo(f"run {folder.name}: every number is as it was told")

@@ -1,0 +1,101 @@
+"""Phrases that judge what users felt and what the lab says of itself; their numbers go to the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pytest_bdd import parsers, then
+
+from lab.config import Lab
+from lab.waiting import wait_until
+from scenarios import verdicts
+from scenarios.answers import Answer
+from scenarios.recording import Run
+from scenarios.steps.world import SETTLED, Story
+
+Told = Callable[[str, object], None]
+
+
+def settled(story: Story) -> list[Answer]:
+    """The answers up to now, with some after the last step; the probe ends here."""
+    assert story.probe is not None, "no users were asking"
+    if not story.answers:
+        seen = len(story.probe.answers)
+        probe = story.probe
+        wait_until(lambda: len(probe.answers) >= seen + SETTLED, 15, "answers after the last step")
+        story.answers = probe.stop()
+    return story.answers
+
+
+def at_most(story: Story, limit: int, told: Told) -> None:
+    answers = settled(story)
+    told("requests", len(answers))
+    told("failed", len(verdicts.failures(answers)))
+    print(verdicts.says(answers))
+    assert len(verdicts.failures(answers)) <= limit, verdicts.says(answers)
+
+
+@then("no request fails")
+def no_request_fails(story: Story, record_property: Told) -> None:
+    at_most(story, 0, record_property)
+
+
+@then(parsers.parse("at most {limit:d} requests fail"))
+def few_requests_fail(story: Story, limit: int, record_property: Told) -> None:
+    at_most(story, limit, record_property)
+
+
+@then(parsers.parse("the longest outage is at most {limit:g} seconds"))
+def outage_is_short(story: Story, limit: float, record_property: Told) -> None:
+    answers = settled(story)
+    longest = verdicts.longest_outage(answers)
+    record_property("longest_outage", round(longest, 3))
+    print(verdicts.says(answers))
+    assert longest <= limit, verdicts.says(answers)
+
+
+@then(parsers.parse("users were served {first}, then {second}"))
+def served_in_turn(story: Story, first: str, second: str) -> None:
+    turns = [f"{release} by {color}" for release, color in verdicts.turns(settled(story))]
+    # At the cut-over old and new workers of nginx overlap for a moment: what matters is first and last.
+    assert (turns[0], turns[-1], set(turns)) == (first, second, {first, second}), turns
+
+
+@then(parsers.parse("users were served only {who}"))
+def served_only(story: Story, who: str) -> None:
+    turns = [f"{release} by {color}" for release, color in verdicts.turns(settled(story))]
+    assert turns == [who]
+
+
+@then("every acknowledged book is still there")
+def books_are_there(story: Story, record_property: Told) -> None:
+    """The writer ends here; a book it was told is kept must be listed."""
+    writer = story.writer
+    assert writer is not None, "no users were writing books"
+    writer.stop()
+    acknowledged = writer.acknowledged
+    assert acknowledged, "no book was acknowledged, so nothing can be told"
+    present = wait_until(lambda: (writer.present(),), 30, "the books to be listed", try_next="lab status")[0]
+    lost = verdicts.lost(acknowledged, present)
+    record_property("acknowledged", len(acknowledged))
+    record_property("lost", len(lost))
+    assert lost == [], f"{len(lost)} of {len(acknowledged)} acknowledged books are gone, such as {lost[:5]}"
+
+
+@then("users were never served by a stale color")
+def never_stale(lab: Lab, story: Story, run: Run) -> None:
+    answers = settled(story)
+    live = verdicts.live_colors(run.entries(), lab.services[0].name)
+    assert live, "the live color was never seen, so nothing can be told"
+    found = verdicts.stale(answers, live)
+    assert found == [], (
+        f"{len(found)} answers of a color that was neither live nor just replaced, first {found[0]}"
+    )
+
+
+@then("Consul's checks do not flap")
+def no_flapping(run: Run) -> None:
+    assert run.scenario is not None
+    begin = run.scenario.begin
+    found = verdicts.flapping(entry for entry in run.entries() if entry.at >= begin)
+    assert found == {}, f"became critical more than once: {found}"
