@@ -13,8 +13,9 @@ from __future__ import annotations
 import json
 import platform
 import re
+import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -62,10 +63,10 @@ class Scenario:
 class Run:
     """One run: begins and ends scenarios, and keeps what they leave. `seed` is what made its choices."""
 
-    def __init__(self, lab: Lab, command: str, seed: int | None = None, runs: Path = RUNS) -> None:
+    def __init__(self, lab: Lab, command: str, seed: int | None = None, runs: Path | None = None) -> None:
         self.lab = lab
         self.started = time.time()
-        self.folder = _new_folder(runs, self.started)
+        self.folder = _new_folder(runs or RUNS, self.started)
         self.journal = Journal(self.folder / JOURNAL)
         self.scenario: Scenario | None = None
         self._count = 0
@@ -199,12 +200,14 @@ def seed(config: pytest.Config) -> int | None:
 
 
 def command(config: pytest.Config) -> str:
-    """The line that repeats this run, its seed included."""
-    words = ["pytest", *map(str, config.invocation_params.args)]
-    chosen = seed(config)
-    if chosen is not None and not any(word.startswith("--seed") for word in words):
-        words += ["--seed", str(chosen)]
-    return " ".join(f"'{word}'" if " " in word else word for word in words)
+    """The line that repeats this run."""
+    return repeated([str(word) for word in config.invocation_params.args], seed(config))
+
+
+def repeated(words: Sequence[str], chosen: int | None) -> str:
+    """`pytest` with these words, and the seed also when it was not among them."""
+    given = chosen is None or any(word.startswith("--seed") for word in words)
+    return shlex.join(["pytest", *words, *([] if given else ["--seed", str(chosen)])])
 
 
 def deadline_of(tag: str) -> int | None:
