@@ -15,6 +15,7 @@ from provisioning.converge import Change, converge, plan_all
 from provisioning.resources import Resource
 from provisioning.roles import (
     Health,
+    backup,
     consul,
     docker,
     healing,
@@ -29,7 +30,7 @@ from provisioning.roles import (
 # A stage needs what the one before it brought to life.
 STAGES: tuple[tuple[ModuleType, ...], ...] = (
     (docker, registry, consul),
-    (swarm, registrator, nginx, service, jenkins, healing),
+    (swarm, registrator, nginx, service, backup, jenkins, healing),
 )
 HEALTH_TIMEOUT = 90.0
 

@@ -55,7 +55,7 @@ def revive(master: Shell, service: Service, color: str) -> None:
         by_hand.wait_registered(master, f"{service.name}-db")
     by_hand.render_compose(master, service)
     by_hand.compose(master, service, f"up -d --no-deps {color}")
-    by_hand.direct_test(master, service, color)
+    by_hand.restore(master, service, by_hand.direct_test(master, service, color))
     by_hand.write_upstream(master, service, color)
 
 

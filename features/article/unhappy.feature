@@ -30,7 +30,7 @@ Feature: A deployment that goes wrong leaves the live color live
   Scenario: Consul is down during a deployment
     Given Consul is stopped on swarm-master
     When Ansible deploys books-service
-    Then the deployment is refused with "Connection refused"
+    Then the deployment is refused with "Consul does not answer at http://localhost:8500"
     And `docker ps -a` shows booksservice_blue_1 Up
     And users were served only 1.0 by blue
     And no request fails

@@ -24,6 +24,21 @@ Feature: The system heals itself
       | killed  |
       | removed |
 
+  Scenario: Two services are critical at once
+    Given Jenkins has deployed books-fe
+    When the live color of each service is killed
+    Then both services pass their checks again within 90 seconds of the fault
+    And the watchers' log says "books-fe: passes its check again"
+    And the watchers' log says "books-service: passes its check again"
+
+  Scenario: A service that cannot be healed is not tried for ever
+    Given the only release left of books-service answers 500
+    When the live color is removed
+    Then the watchers' log says "try 1 did not help, the next one comes in 5 s"
+    And the watchers' log says "try 2 did not help, the next one comes in 10 s"
+    When the releases of books-service are back
+    Then the service answers again within 180 seconds of the fault
+
   Scenario: The idle color is stopped
     When the idle color is stopped
     Then nothing is seen in 15 seconds of Consul's checks
@@ -51,6 +66,29 @@ Feature: The system heals itself
     And the live color is on another node
     When the killed node is started again
     Then Consul's catalogue equals the running containers
+
+  Scenario: The node of the database dies and comes back
+    Given the last backup has every book
+    When the node of the database is killed
+    Then Consul notices within 30 seconds
+    And the service answers again within 120 seconds of the fault
+    And Consul's check of books-service passes
+    And the database is on another node
+    And no book is lost
+    When the killed node is started again
+    Then Consul's catalogue equals the running containers
+    And no book is lost
+
+  Scenario: A book newer than the last backup is lost with its node
+    The database's volume is the node's own, as in the article: what was written after the last backup is gone.
+
+    Given the last backup has every book
+    And backups are stopped
+    And a book is added
+    When the node of the database is killed
+    Then the service answers again within 120 seconds of the fault
+    And the added book is lost
+    And no other book is lost
 
   Scenario: The master's Consul agent is restarted
     When Consul's agent on swarm-master is restarted

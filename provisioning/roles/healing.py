@@ -1,4 +1,4 @@
-"""Self-healing on the master: Consul's watch of critical services and the scripts it calls."""
+"""Self-healing on the master: Consul's watch of critical checks and the scripts it calls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from provisioning.resources import File, Reload, Resource
 from provisioning.roles import Health, is_master
 from provisioning.templates import render
 
-SCRIPTS = ("redeploy_service.sh", "heal_service.sh")
+SCRIPTS = ("redeploy_service.sh", "heal_service.sh", "remove_doubles.sh")
 
 
 def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
@@ -28,5 +28,7 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
 def health(lab: Lab, node: Node) -> list[Health]:
     if not is_master(node):
         return []
-    watches = "curl -fsS -m 4 http://localhost:8500/v1/agent/self | jq -e '.DebugConfig.Watches | length > 0'"
-    return [Health("healing", node.name, watches, "tail -n 20 /data/consul/logs/watchers.log")]
+    # Not `jq -e`: it ends with 0 when Consul is silent.
+    count = "curl -fsS -m 4 http://localhost:8500/v1/agent/self | jq '.DebugConfig.Watches | length'"
+    check = f'watches=$({count}); echo "${{watches:-no}} watches"; test "${{watches:-0}}" -gt 0'
+    return [Health("healing", node.name, check, "tail -n 20 /data/consul/logs/watchers.log")]

@@ -44,5 +44,5 @@ def health(lab: Lab, node: Node) -> list[Health]:
         return []
     # Jenkins is of use when its node `cd` is online.
     cd = f"http://{node.address}:8080/computer/cd/api/json"
-    check = f"{responds(cd)} && curl -fsS -m 4 {cd} | jq -e '.offline == false'"
+    check = f'{responds(cd)} && test "$(curl -fsS -m 4 {cd} | jq .offline)" = false'
     return [Health("jenkins", node.name, check, container_logs("jenkins"), late=True)]

@@ -127,6 +127,13 @@ def direct_test(master: Shell, service: Service, color: str) -> str:
         ) from error
 
 
+def restore(master: Shell, service: Service, address: str) -> None:
+    """A new database gets the records of the last backup, through the color that answers at `address`."""
+    if service.database:
+        url = f"http://{address}{service.path}"
+        master.run(f"restore_records.sh {service.name} {container(service, 'db')} {url}")
+
+
 def write_upstream(master: Shell, service: Service, color: str) -> None:
     """The article's consul-template line: nginx sends requests to this color from now on."""
     source = f"/data/nginx/templates/{service.name}-{color}-upstream.conf.ctmpl"
@@ -215,7 +222,9 @@ def _start_and_test(master: Shell, service: Service, color: str, live: str | Non
         compose(master, service, f"pull {color}")
         compose(master, service, f"rm -sf {color}")
         compose(master, service, f"up -d --no-deps {color}")
-        return direct_test(master, service, color)
+        address = direct_test(master, service, color)
+        restore(master, service, address)
+        return address
     except (CommandFailed, CheckFailed, TimedOut) as error:
         compose(master, service, f"stop {color}", check=False)
         raise CheckFailed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pytest_bdd import given, parsers, then, when
 
@@ -95,14 +96,22 @@ def broken_release(lab: Lab, master: Shell, release: str, service: str, what: st
     if what == "has no image":
         yield
         return
+    with made_release(lab, master, release, service, what):
+        yield
+
+
+@contextmanager
+def made_release(lab: Lab, master: Shell, release: str, service: str, what: str) -> Iterator[None]:
+    """A broken release in the lab's registry, and out of it again: "the newest release" might be this one."""
     image = f"{lab.registry}/{service}"
     entry = json.dumps(["python3", "-c", BROKEN[what]])
     dockerfile = f"FROM {image}:1.0\nENTRYPOINT {entry}\n"
     tag = f"{image}:{release}"
     master.run(f"docker build -q -t {tag} - <<'END'\n{dockerfile}END\ndocker push -q {tag}", timeout=180)
-    yield
-    # Out of the registry again, or "the newest release" might be this one.
-    master.run(f"rm -rf {REGISTRY_TAGS.format(service=service)}/{release}; docker rmi -f {tag}")
+    try:
+        yield
+    finally:
+        master.run(f"rm -rf {REGISTRY_TAGS.format(service=service)}/{release}; docker rmi -f {tag}")
 
 
 @then(parsers.parse('its output says "{words}"'))

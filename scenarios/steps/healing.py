@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 
@@ -20,6 +21,7 @@ from provisioning.roles.service import COLORS
 from provisioning.templates import project
 from scenarios import baseline, verdicts
 from scenarios.deployments import by_hand
+from scenarios.steps.deployments import REGISTRY_TAGS, made_release
 from scenarios.steps.world import SETTLED, Story
 
 ON_SWARM = {"stopped": "docker stop", "killed": "docker kill", "removed": "docker rm -f"}
@@ -203,6 +205,7 @@ def nothing_seen(lab: Lab, seconds: int) -> None:
 
 
 @then("no book is lost")
+@then("no other book is lost")
 def no_book_lost(lab: Lab) -> None:
     proxy = ProxyClient(lab)
     try:
@@ -244,7 +247,94 @@ def catalogue_differences(lab: Lab) -> list[str]:
     return wrong
 
 
-@then(parsers.parse("the live color is on another node"))
-def moved(lab: Lab, master: Shell, story: Story) -> None:
+@then(parsers.re(r"(?P<target>the live color|the database) is on another node"))
+def moved(lab: Lab, master: Shell, story: Story, target: str) -> None:
     assert by_hand.live_color(master, lab.services[0]) is not None
-    assert node_of(lab, container(lab, master, "the live color")) != story.victim
+    assert node_of(lab, container(lab, master, target)) != story.victim
+
+
+ADDED = {"_id": "added", "title": "Late", "author": "Nobody", "description": "Newer than the backup."}
+
+
+@given("the last backup has every book")
+def backup_is_complete(lab: Lab, master: Shell) -> None:
+    """A backup made from now on: the file's time, then its content."""
+    path = f"/data/backups/{lab.services[0].name}/records.json"
+    now = float(master.run("date +%s.%N").stdout)
+
+    def complete() -> bool:
+        when, _, records = master.run(f"stat -c %.Y {path}; cat {path}").stdout.partition("\n")
+        return float(when) > now and [baseline.kept(book) for book in json.loads(records)] == list(
+            baseline.BOOKS
+        )
+
+    wait_until(complete, 3 * lab.check_interval, "a backup with every book", node=master.node)
+
+
+@given("backups are stopped")
+def backups_stopped(master: Shell) -> Iterator[None]:
+    master.run("systemctl stop lab-backup.timer")
+    yield
+    master.run("systemctl start lab-backup.timer")
+
+
+@given("a book is added")
+def add_book(lab: Lab) -> None:
+    proxy = ProxyClient(lab)
+    proxy.put(ADDED)
+    assert ADDED in [baseline.kept(book) for book in proxy.books()]
+    proxy.close()
+
+
+@then("the added book is lost")
+def added_is_lost(lab: Lab) -> None:
+    proxy = ProxyClient(lab)
+    assert ADDED["_id"] not in [book["_id"] for book in proxy.books()]
+    proxy.close()
+
+
+@when("the live color of each service is killed")
+def kill_each(lab: Lab, master: Shell, story: Story) -> None:
+    _begin(lab, story, "")
+    consul = ConsulClient(lab)
+    names = [f"{project(service)}_{consul.color(service.name)}_1" for service in lab.services]
+    master.run("docker kill " + " ".join(names), sudo=False)
+
+
+@then(parsers.parse("both services pass their checks again within {limit:d} seconds of the fault"))
+def both_pass(
+    lab: Lab, master: Shell, story: Story, limit: int, record_property: Callable[[str, object], None]
+) -> None:
+    consul = ConsulClient(lab)
+    names = [service.name for service in lab.services]
+    seen: set[str] = set()
+
+    def healed() -> bool:
+        health = {name: consul.health(name) for name in names}
+        seen.update(name for name in names if health[name] == "critical")
+        return seen == set(names) and set(health.values()) == {"passing"}
+
+    wait_until(
+        healed,
+        limit - (time.time() - story.fault_at),
+        "both services to be critical and then to pass",
+        evidence=lambda: master.run(f"tail -n 30 {LOG}", check=False).stdout,
+    )
+    record_property("recovered_after", round(time.time() - story.fault_at, 2))
+
+
+@given(parsers.parse("the only release left of {service} answers 500"))
+def only_broken(lab: Lab, master: Shell, service: str) -> Iterator[None]:
+    tags = REGISTRY_TAGS.format(service=service)
+    with made_release(lab, master, "0.500", service, "answers 500"):
+        master.run(f"mkdir {tags}.kept; mv {tags}/[1-9]* {tags}.kept/")
+        yield
+        releases_back(master, service)
+
+
+@when(parsers.parse("the releases of {service} are back"))
+def releases_back(master: Shell, service: str) -> None:
+    tags = REGISTRY_TAGS.format(service=service)
+    master.run(
+        f"if [ -d {tags}.kept ]; then mv {tags}.kept/* {tags}/; rmdir {tags}.kept; rm -rf {tags}/0.500; fi"
+    )

@@ -122,7 +122,7 @@ def test_an_error_is_told_with_where_what_was_seen_and_what_to_try(
 
 UNKNOWN = {
     "component": (["logs", "consol"], "no component 'consol'; did you mean \"consul\"?"),
-    "component, none near": (["logs", "zzz"], "one of consul, docker, healing, jenkins, nginx, registrator"),
+    "component, none near": (["logs", "zzz"], "one of backup, consul, docker, healing, jenkins, nginx"),
     "service": (["deploy", "books-srvice", "1"], 'no service "books-srvice"; did you mean "books-service"?'),
     "node of ssh": (["ssh", "swarm-nod-01"], 'no node "swarm-nod-01"; did you mean "swarm-node-01"?'),
     "node of exec": (["exec", "swarm-mster", "id"], 'no node "swarm-mster"; did you mean "swarm-master"?'),

@@ -18,7 +18,7 @@ from lab.testing import FakeShell, said
 from provisioning import converge, provision
 from provisioning.built import Built
 from provisioning.resources import Container, File, Resource
-from provisioning.roles import consul, docker, healing, jenkins, nginx, registrator, registry, service, swarm
+from provisioning.roles import service
 
 ROOT = Path(__file__).parents[2]
 LAB = config.load(config.LAB_FILE)
@@ -167,10 +167,8 @@ def test_only_jenkins_is_not_waited_for() -> None:
 
 
 def test_every_role_is_in_one_stage() -> None:
-    known = [docker, registry, consul, swarm, registrator, nginx, service, jenkins, healing]
     shipped = {path.stem for path in (ROOT / "provisioning" / "roles").glob("*.py")} - {"__init__"}
-    assert known == ROLES
-    assert shipped == {role_name(role) for role in known}
+    assert sorted(shipped) == sorted(role_name(role) for role in ROLES)
 
 
 # --- the files of a service ---------------------------------------------------------------------------------

@@ -10,12 +10,14 @@ longest_pause=300
 
 say() { echo "$(date +%H:%M:%S) $service: $*"; }
 
-passes() {  # what cannot be told is no pass: nothing is given up on a guess
-  curl -fsS -m 5 "$consul/v1/health/checks/$service" 2>/dev/null | jq -e 'length > 0 and all(.Status == "passing")' >/dev/null
+# What cannot be told is no pass. (`jq -e` would end with 0 on no input at all: its words are compared instead.)
+passes() {
+  [ "$(curl -fsS -m 5 "$consul/v1/health/checks/$service" 2>/dev/null |
+    jq 'length > 0 and all(.[]; .Status == "passing")')" = true ]
 }
 is_registered() { curl -fsS -m 5 "$consul/v1/agent/service/$service" >/dev/null 2>&1; }
 deployment_runs() {
-  curl -fsS -m 5 "$consul/v1/kv/services/$service/lock" 2>/dev/null | jq -e '.[0].Session' >/dev/null
+  [ -n "$(curl -fsS -m 5 "$consul/v1/kv/services/$service/lock" 2>/dev/null | jq -r '.[0].Session // empty')" ]
 }
 until_true() {  # SECONDS COMMAND...: looked at every half second
   local end=$((SECONDS + $1)); shift

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Consul calls this with the critical checks as JSON. Each critical service is healed by a unit of its own:
-# one that is being healed already is left alone, and healing outlives a restart of Consul.
+# Consul calls this with the critical checks as JSON, whenever their list changes. Each critical service is healed by a unit
+# of its own: one that is being healed already is left alone, and healing outlives a restart of Consul.
 
 RED='\033[0;31m'
 NC='\033[0;0m'
@@ -18,3 +18,9 @@ do
     --property=StandardError=append:/data/consul/logs/watchers.log \
     /data/consul/scripts/heal_service.sh "$SERVICE_NAME" 2>/dev/null || echo "$SERVICE_NAME is being healed already"
 done
+
+# The list also changes when a node comes back from the dead: it may bring containers that were replaced meanwhile.
+systemd-run --quiet --collect --unit=lab-remove-doubles \
+  --property=StandardOutput=append:/data/consul/logs/watchers.log \
+  --property=StandardError=append:/data/consul/logs/watchers.log \
+  /data/consul/scripts/remove_doubles.sh 2>/dev/null || true
