@@ -7,6 +7,7 @@ artifacts and images from an empty cache (10 minutes and more).
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,9 @@ import docker
 from rich.console import Console
 from rich.table import Table
 
-from bench import ansible_reference
+from bench import ansible_reference, recovery
 from lab import config, machines
+from lab.clients.jenkins import JenkinsClient
 from lab.config import Lab
 
 LAB = str(Path(sys.executable).with_name("lab"))
@@ -99,6 +101,52 @@ def resets() -> Figure:
     )
 
 
+def recoveries(lab: Lab, runs: int, seed: int, say: Callable[[str], None]) -> list[Figure]:
+    """The live color stopped `runs` times, with the article's check interval and with one of 1 s."""
+    swarm_mode = f"{recovery.spread(recovery.swarm_mode(lab, runs))}, Swarm mode's restart of a killed task"
+    figures = [
+        figure
+        for interval, target in ((10, "median 18, p95 25 s"), (1, "median 9 s"))
+        for figure in _recoveries(lab, interval, target, runs=runs, seed=seed, reference=swarm_mode, say=say)
+    ]
+    lab_command("up")
+    lab_command("reset")
+    return figures
+
+
+def _recoveries(
+    lab: Lab,
+    interval: int,
+    target: str,
+    *,
+    runs: int,
+    seed: int,
+    reference: str,
+    say: Callable[[str], None],
+) -> list[Figure]:
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+        file.write(
+            re.sub(r"(?m)^check_interval: \d+", f"check_interval: {interval}", config.LAB_FILE.read_text())
+        )
+        file.flush()
+        lab_command("--lab-file", file.name, "up")
+        quick = config.load(Path(file.name))
+        say(f"a check every {interval} s: the live color is stopped {runs} times")
+        shell = machines.shells(quick)[quick.master.name]
+        build = JenkinsClient(quick).build(quick.services[0].name)  # Consul checks the service from here on
+        found = recovery.recover(quick, shell, runs, seed, say)
+        shell.close()
+    say("share of each link, seconds in the mean:")
+    for link, mean, share in recovery.shares(found):
+        say(f"  {share:5.1%}  {mean:5.2f}  {link}")
+    name = f"stopped live color, check every {interval} s"
+    return [
+        Figure(f"{name}: detected", recovery.spread([one.detected for one in found]), "-", "-"),
+        Figure(f"{name}: recovered", recovery.spread([one.answered for one in found]), target, reference),
+        Figure("Jenkins build to new color live", f"{build.seconds:.1f} s", "12 s", "-"),
+    ]
+
+
 def down_and_up(lab: Lab) -> list[Figure]:
     down = seconds(lambda: lab_command("down"))
     left = machines.marked(lab)
@@ -152,16 +200,23 @@ def cold() -> Figure:
 
 @click.command()
 @click.option("--cold", "with_cold", is_flag=True, help="Also build everything from an empty cache.")
-def main(with_cold: bool) -> None:
+@click.option("--only", type=click.Choice(["bring-up", "recovery"]), help="Measure only this part.")
+@click.option("--runs", default=20, show_default=True, help="How often the live color is stopped.")
+@click.option("--seed", default=1, show_default=True, help="Of the moments at which it is stopped.")
+def main(with_cold: bool, only: str | None, runs: int, seed: int) -> None:
     """Measure the lab."""
     lab = config.load()
     say = Console(stderr=True).print
     say("bringing the lab up")
     lab_command("up")
     lab_command("reset")
-    figures = [*again(lab), resets()]
-    figures.append(Figure("memory of the idle lab", f"{idle_memory(lab):.2f} GiB", "2.5 GiB", "-"))
-    figures += down_and_up(lab)
+    figures: list[Figure] = []
+    if only != "recovery":
+        figures += [*again(lab), resets()]
+        figures.append(Figure("memory of the idle lab", f"{idle_memory(lab):.2f} GiB", "2.5 GiB", "-"))
+        figures += down_and_up(lab)
+    if only != "bring-up":
+        figures += recoveries(lab, runs, seed, say)
     if with_cold:
         figures.append(cold())
     table = Table("figure", "measured", "target", "reference in the same run")

@@ -49,6 +49,10 @@ class JenkinsClient:
         """The number of the job's newest build, 0 before the first."""
         return int(self._json(f"/job/{job}/api/json")["nextBuildNumber"]) - 1
 
+    def started(self, job: str, number: int) -> float:
+        """When a build began, in seconds of the wall clock."""
+        return float(self._json(f"/job/{job}/{number}/api/json")["timestamp"]) / 1000
+
     def follow(self, job: str, number: int, say: Callable[[str], None] = lambda _: None) -> Build:
         """Wait for a build to end. Raises TimedOut with what its log last said."""
         shown = 0
