@@ -1,0 +1,94 @@
+"""Programs of a node that are played in a folder of their own, for the scripts that call them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import jq
+import pytest
+
+# All a script finds beside what is played: never this host's docker, curl or systemd.
+REAL = ("bash", "cat", "cp", "cut", "date", "env", "grep", "mktemp", "rm", "sed", "tail", "timeout", "wc")
+
+# The nodes have jq 1.6: libjq is real, and as there `-e` exits 0 when no input came.
+JQ = """#!{python} -IS
+import sys
+sys.path.append({packages!r})
+import jq
+
+(program,) = (word for word in sys.argv[1:] if not word.startswith("-"))
+raw, by_answer = "-r" in sys.argv, "-e" in sys.argv
+text, answer = sys.stdin.read(), True
+try:
+    for answer in jq.compile(program).input_text(text) if text.strip() else ():
+        print(answer if raw and isinstance(answer, str) else jq.compile(".").input_value(answer).text())
+except ValueError as error:
+    sys.exit(f"jq: {{error}}")
+sys.exit(by_answer and (answer is None or answer is False))
+"""
+
+
+class Played:
+    """A PATH of played programs: each notes its words, then runs a few lines of bash.
+
+    `clock` seconds pass at each `sleep` of a script, and none in truth. `$state` is a folder in which the
+    programs may keep what they know.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clock = folder, 1
+        self.bin, self.state, self._calls = folder / "bin", folder / "state", folder / "calls"
+        for made in (self.bin, self.state):
+            made.mkdir()
+        for name in REAL:
+            (self.bin / name).symlink_to(shutil.which(name) or pytest.fail(f"no {name} on this host"))
+        self._write("jq", JQ.format(python=sys.executable, packages=str(Path(jq.__file__).parent)))
+
+    def _write(self, name: str, text: str) -> None:
+        (self.bin / name).write_text(text)
+        (self.bin / name).chmod(0o755)
+
+    def program(self, name: str, lines: str = "") -> None:
+        note = f"printf '%s\\n' \"{name} $*\" >>{self._calls}"
+        self._write(name, f"#!{self.bin}/bash\nstate={self.state}\n{note}\n{lines}\n")
+
+    def by_words(self, name: str, answers: Mapping[str, str], otherwise: str = "exit 7") -> None:
+        """A program that answers by the first glob found in its words."""
+        cases = "\n".join(f"  {glob}) {lines} ;;" for glob, lines in answers.items())
+        self.program(name, f'case "$*" in\n{cases}\n  *) {otherwise} ;;\nesac')
+
+    def run(
+        self, script: str, *words: str, stdin: str = "", places: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a script's text; `places` are paths of a node that are others here."""
+        for there, here in (places or {}).items():
+            assert there in script
+            script = script.replace(there, here)
+        path = self.folder / "script"
+        path.write_text(script)
+        clock = f"() {{ SECONDS=$((SECONDS + {self.clock})); }}"
+        return subprocess.run(
+            [self.bin / "bash", path, *words],
+            env={"PATH": str(self.bin), "BASH_FUNC_sleep%%": clock},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    def calls(self, *parts: str) -> list[str]:
+        """What was called, in order; with `parts`, the calls in which one of them is found."""
+        said = self._calls.read_text().splitlines() if self._calls.exists() else []
+        return [call for call in said if not parts or any(part in call for part in parts)]
+
+
+@pytest.fixture
+def played(tmp_path: Path) -> Played:
+    folder = tmp_path / "played"
+    folder.mkdir()
+    return Played(folder)
