@@ -57,8 +57,9 @@ class Played:
         self._write(name, f"#!{self.bin}/bash\nstate={self.state}\n{note}\n{lines}\n")
 
     def by_words(self, name: str, answers: Mapping[str, str], otherwise: str = "exit 7") -> None:
-        """A program that answers by the first glob found in its words."""
-        cases = "\n".join(f"  {glob}) {lines} ;;" for glob, lines in answers.items())
+        """A program that answers by the first glob that its words match."""
+        space = "\\ "
+        cases = "\n".join(f"  {glob.replace(' ', space)}) {lines} ;;" for glob, lines in answers.items())
         self.program(name, f'case "$*" in\n{cases}\n  *) {otherwise} ;;\nesac')
 
     def run(
