@@ -135,12 +135,16 @@ def restore(master: Shell, service: Service, address: str) -> None:
 
 
 def write_upstream(master: Shell, service: Service, color: str) -> None:
-    """The article's consul-template line: nginx sends requests to this color from now on."""
+    """The article's consul-template line: nginx sends requests to this color from now on.
+
+    When nginx cannot be told, the file is what it was: its next start would send them there all the same.
+    """
     source = f"/data/nginx/templates/{service.name}-{color}-upstream.conf.ctmpl"
     target = f"/data/nginx/upstreams/{service.name}.conf"
     master.run(
-        "consul-template -consul localhost:8500 "
-        f'-template "{source}:{target}:docker kill -s HUP nginx" -once',
+        f"cp {target} {target}.before; consul-template -consul localhost:8500 "
+        f'-template "{source}:{target}:docker kill -s HUP nginx" -once && rm -f {target}.before || '
+        f"{{ code=$?; mv {target}.before {target}; exit $code; }}",
         timeout=30,
     )
 

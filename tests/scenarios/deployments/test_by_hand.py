@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -239,3 +241,17 @@ def test_the_color_is_put_back_when_nginx_cannot_be_told() -> None:
     with pytest.raises(LabError):
         deploy(shell)
     assert [re.search("'(blue|green)'", script)[1] for script in shell.ran(NOTED)] == ["green", "blue"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("ends", "upstream"), [("true", "to green\n"), ("exit 14", "to blue\n")])
+def test_the_upstream_is_changed_only_when_nginx_was_told(
+    ends: str, upstream: str, played: Any, tmp_path: Path
+) -> None:
+    conf = tmp_path / "books-service.conf"
+    conf.write_text("to blue\n")
+    played.program("consul-template", f"echo 'to green' >{conf}; {ends}")
+    shell = FakeShell({"": said()})
+    by_hand.write_upstream(shell, BOOKS, "green")
+    done = played.run(shell.scripts[0], places={UPSTREAM: str(tmp_path)})
+    assert (done.returncode == 0, conf.read_text()) == (ends == "true", upstream)
+    assert [path.name for path in tmp_path.glob("*.conf*")] == [conf.name]

@@ -7,7 +7,7 @@ export DOCKER_HOST=$7
 consul=http://localhost:8500
 cd "$folder"
 
-render() { DOCKER_HOST= consul-template -consul localhost:8500 -template docker-compose.yml.ctmpl:docker-compose.yml -once; }
+render() { DOCKER_HOST='' consul-template -consul localhost:8500 -template docker-compose.yml.ctmpl:docker-compose.yml -once; }
 registered() { [ "$(curl -fsS "$consul/v1/health/service/$1?passing" | jq length)" -gt 0 ]; }
 until_true() {  # SECONDS COMMAND...
   local end=$((SECONDS + $1)); shift

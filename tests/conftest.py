@@ -12,7 +12,22 @@ import jq
 import pytest
 
 # All a script finds beside what is played: never this host's docker, curl or systemd.
-REAL = ("bash", "cat", "cp", "cut", "date", "env", "grep", "mktemp", "rm", "sed", "tail", "timeout", "wc")
+REAL = (
+    "bash",
+    "cat",
+    "cp",
+    "cut",
+    "date",
+    "env",
+    "grep",
+    "mktemp",
+    "mv",
+    "rm",
+    "sed",
+    "tail",
+    "timeout",
+    "wc",
+)
 
 # The nodes have jq 1.6: libjq is real, and as there `-e` exits 0 when no input came.
 JQ = """#!{python} -IS

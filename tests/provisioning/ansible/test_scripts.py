@@ -1,0 +1,279 @@
+"""The scripts of the role `service`, run with programs that are played."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FILES = Path(__file__).parents[3] / "provisioning/ansible/roles/service/files"
+Done = subprocess.CompletedProcess[str]
+SWARM = "tcp://10.100.199.200:2375"
+ENTRY = '[{"Service": {"Address": "", "Port": 32768}, "Node": {"Address": "10.100.199.202"}}]'
+OWN_ENTRY = '[{"Service": {"Address": "10.0.0.9", "Port": 80}, "Node": {"Address": "10.100.199.202"}}]'
+
+
+def script(name: str) -> str:
+    return (FILES / name).read_text()
+
+
+@pytest.mark.parametrize("path", sorted(FILES.iterdir()), ids=lambda path: path.name)
+def test_every_script_is_bash(path: Path) -> None:
+    done = subprocess.run(["bash", "-n", path], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- start_color.sh -----------------------------------------------------------------------------------------
+
+KNOWS = "echo '[{}]'"
+KNOWS_NONE = "echo '[]'"
+
+
+class Master:
+    """A folder of a service, and the programs that start_color.sh calls."""
+
+    def __init__(self, played: Any, tmp_path: Path) -> None:
+        self.played, self.folder = played, tmp_path / "books-service"
+        self.folder.mkdir()
+        (self.folder / ".env").write_text("X=1\nBLUE_RELEASE=1.0\nGREEN_RELEASE=1.1\n")
+        self.catalogue = {"books-service-db": KNOWS, "books-service-green": KNOWS}
+        self.compose: dict[str, str] = {}
+        self.docker = "true"
+        played.clock = 15
+
+    def start(self, database: str = "db") -> Done:
+        known = {f"*health/service/{name}?passing": lines for name, lines in self.catalogue.items()}
+        self.played.by_words("curl", known)
+        self.played.program("consul-template", 'echo "on ${DOCKER_HOST:-its own}" >>$state/on; echo >${4#*:}')
+        compose = 'echo "compose on $DOCKER_HOST" >>$state/on'
+        self.played.by_words("docker-compose", self.compose, otherwise=compose)
+        self.played.program("docker", self.docker)
+        words = ("booksservice", "green", "2.0", database, "books-service", SWARM, "10.0.0.1,10.0.0.2")
+        done: Done = self.played.run(script("start_color.sh"), str(self.folder), *words)
+        return done
+
+    @property
+    def changes(self) -> list[str]:
+        """The calls that change something: compose's and docker's."""
+        return [call for call in self.played.calls() if call.startswith(("docker-compose ", "docker "))]
+
+
+@pytest.fixture
+def master(played: Any, tmp_path: Path) -> Master:
+    return Master(played, tmp_path)
+
+
+RENDER = "consul-template -consul localhost:8500 -template docker-compose.yml.ctmpl:docker-compose.yml -once"
+START_GREEN = [
+    "docker-compose pull -q green",
+    "docker -H tcp://10.0.0.1:2375 rm -f booksservice_green_1",
+    "docker -H tcp://10.0.0.2:2375 rm -f booksservice_green_1",
+    "docker-compose up -d --no-deps green",
+]
+
+
+def test_the_idle_color_is_pulled_then_replaced(master: Master) -> None:
+    done = master.start()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert master.changes == START_GREEN
+
+
+def test_only_the_color_that_starts_gets_the_release(master: Master) -> None:
+    master.start()
+    assert (master.folder / ".env").read_text() == "X=1\nBLUE_RELEASE=1.0\nGREEN_RELEASE=2.0\n"
+
+
+def test_the_compose_file_is_rendered_before_compose_and_compose_goes_to_the_swarm(master: Master) -> None:
+    master.start()
+    calls = master.played.calls()
+    assert calls.index(RENDER) < calls.index(START_GREEN[0])
+    on = (master.played.state / "on").read_text().splitlines()
+    assert set(on) == {"on its own", f"compose on {SWARM}"}
+
+
+def test_a_database_that_is_not_known_is_started_and_its_address_rendered(master: Master) -> None:
+    up = "docker-compose up -d --no-recreate db"
+    master.catalogue["books-service-db"] = f"[ -e $state/db ] && {KNOWS} || {KNOWS_NONE}"
+    master.compose = {"*--no-recreate db": "echo >$state/db"}
+    assert master.start().returncode == 0
+    assert master.changes == [up, *START_GREEN]
+    calls = [call for call in master.played.calls() if call in (RENDER, up, START_GREEN[0])]
+    assert calls == [RENDER, up, RENDER, START_GREEN[0]]
+
+
+def test_a_service_without_a_database_starts_none(master: Master) -> None:
+    del master.catalogue["books-service-db"]
+    assert master.start("no-db").returncode == 0
+    assert master.changes == START_GREEN
+    assert master.played.calls("-db") == []
+
+
+GIVES_UP: dict[str, tuple[Mapping[str, str], Mapping[str, str], list[str]]] = {
+    "cannot be pulled": ({}, {"pull*": "echo 'manifest unknown' >&2; exit 1"}, START_GREEN[:1]),
+    "does not start": ({}, {"up -d --no-deps green": "exit 1"}, START_GREEN),
+    "is never known": ({"books-service-green": KNOWS_NONE}, {}, START_GREEN),
+    "has no database": ({"books-service-db": KNOWS_NONE}, {}, ["docker-compose up -d --no-recreate db"]),
+    "finds Consul silent": (
+        {"books-service-db": "exit 7", "books-service-green": "exit 7"},
+        {},
+        ["docker-compose up -d --no-recreate db"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", GIVES_UP)
+def test_it_fails_and_leaves_the_live_color_when_the_new_one(case: str, master: Master) -> None:
+    catalogue, master.compose, changes = GIVES_UP[case]
+    master.catalogue.update(catalogue)
+    assert master.start().returncode != 0
+    assert master.changes == changes
+    assert [call for call in master.changes if "blue" in call] == []
+
+
+def test_what_it_gave_up_waiting_for_is_told(master: Master) -> None:
+    master.catalogue["books-service-green"] = KNOWS_NONE
+    assert "gave up waiting for: registered books-service-green" in master.start().stderr
+
+
+def test_a_node_that_is_dead_holds_nothing_up(master: Master) -> None:
+    master.docker = "exit 1"
+    assert master.start().returncode == 0
+    assert master.changes == START_GREEN
+
+
+# --- direct_test.sh -----------------------------------------------------------------------------------------
+
+
+def direct_test(played: Any, entry: str, answer: str) -> Done:
+    played.clock = 5
+    played.by_words(
+        "curl",
+        {"*health/service/books-service-green?passing": f"echo '{entry}'", "*-o /dev/null*": answer},
+    )
+    played.by_words("docker", {"logs*": "echo 'last words of green'"}, otherwise="true")
+    words = ("books-service-green", "/api/v1/books", "booksservice_green_1", SWARM)
+    done: Done = played.run(script("direct_test.sh"), *words)
+    return done
+
+
+@pytest.mark.parametrize(
+    ("entry", "address"), [(ENTRY, "10.100.199.202:32768"), (OWN_ENTRY, "10.0.0.9:80")], ids=["node", "own"]
+)
+def test_a_color_that_answers_at_its_own_address_passes(entry: str, address: str, played: Any) -> None:
+    done = direct_test(played, entry, "true")
+    assert (done.returncode, done.stdout) == (0, f"books-service-green answers at {address}/api/v1/books\n")
+    assert played.calls("-o /dev/null") == [f"curl -fsS -m 5 -o /dev/null http://{address}/api/v1/books"]
+    assert played.calls("docker") == []
+
+
+def test_a_color_may_take_its_time_to_answer(played: Any) -> None:
+    tries = "echo >>$state/tries; [ $(wc -l <$state/tries) -ge 3 ]"
+    assert direct_test(played, ENTRY, tries).returncode == 0
+    assert played.calls("docker") == []
+
+
+def test_a_color_that_fails_is_stopped_and_told_with_its_last_lines(played: Any) -> None:
+    done = direct_test(played, ENTRY, "echo 'error: 500' >&2; exit 22")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "books-service-green failed its direct test at http://10.100.199.202:32768/api/v1/books: error: 500",
+        "last words of green",
+    ]
+    assert played.calls("docker stop", "docker rm", "docker kill") == ["docker stop booksservice_green_1"]
+
+
+@pytest.mark.parametrize("entry", ["[]", ""], ids=["unknown", "Consul is silent"])
+def test_a_color_without_an_address_fails(entry: str, played: Any) -> None:
+    done = direct_test(played, entry, "exit 3")
+    assert done.returncode == 1
+    assert "books-service-green failed its direct test" in done.stderr
+    assert played.calls("docker stop") == ["docker stop booksservice_green_1"]
+
+
+# --- cut_over.sh --------------------------------------------------------------------------------------------
+
+KEY = "http://localhost:8500/v1/kv/services/books-service/color"
+TO_GREEN = f"curl -fsS -X PUT -d green {KEY}"
+
+
+class Proxy:
+    """nginx's folder on the master, and the programs that cut_over.sh calls."""
+
+    def __init__(self, played: Any, tmp_path: Path) -> None:
+        self.played, self.folder = played, tmp_path / "nginx"
+        (self.folder / "upstreams").mkdir(parents=True)
+        self.upstream = self.folder / "upstreams/books-service.conf"
+        self.upstream.write_text("to blue\n")
+        self.template = f"echo 'to green' >{self.upstream}"
+        self.curl: dict[str, str] = {}
+        self.nginx = "true"
+
+    def cut_over(self, live: str = "blue") -> Done:
+        self.played.by_words("curl", self.curl, otherwise="true")
+        self.played.program("consul-template", self.template)
+        self.played.by_words("docker", {"inspect*": f"echo {self.nginx}"}, otherwise="true")
+        words = ("books-service", "green", live, "http://10.100.199.200/api/v1/books")
+        done: Done = self.played.run(script("cut_over.sh"), *words, places={"/data/nginx": str(self.folder)})
+        return done
+
+
+@pytest.fixture
+def proxy(played: Any, tmp_path: Path) -> Proxy:
+    return Proxy(played, tmp_path)
+
+
+def test_color_and_upstream_change_together_and_the_public_address_is_asked_last(proxy: Proxy) -> None:
+    done = proxy.cut_over()
+    assert (done.returncode, done.stderr) == (0, "")
+    color, template, public = proxy.played.calls("curl", "consul-template")
+    assert color == TO_GREEN
+    assert "/books-service-green-upstream.conf.ctmpl:" in template
+    assert template.endswith("/books-service.conf:docker kill -s HUP nginx -once")
+    assert public.endswith(" -o /dev/null http://10.100.199.200/api/v1/books")
+    assert proxy.upstream.read_text() == "to green\n"
+
+
+@pytest.mark.parametrize(("nginx", "started"), [("true", []), ("false", ["docker start nginx"])])
+def test_nginx_is_started_only_when_it_is_down(nginx: str, started: list[str], proxy: Proxy) -> None:
+    proxy.nginx = nginx
+    assert proxy.cut_over().returncode == 0
+    assert proxy.played.calls("docker start") == started
+
+
+@pytest.mark.parametrize(
+    ("live", "back"),
+    [("blue", f"curl -fsS -X PUT -d blue {KEY}"), ("none", f"curl -fsS -X DELETE {KEY}")],
+)
+def test_the_color_is_put_back_when_nginx_cannot_be_told(live: str, back: str, proxy: Proxy) -> None:
+    proxy.template = "exit 14"
+    done = proxy.cut_over(live)
+    assert done.returncode != 0
+    assert done.stderr == f"books-service stays on {live}: nginx was not told\n"
+    assert proxy.played.calls("curl") == [TO_GREEN, back]
+
+
+def test_the_upstream_is_put_back_when_it_was_written_but_nginx_was_not_told(proxy: Proxy) -> None:
+    proxy.template += "; exit 14"
+    assert proxy.cut_over().returncode != 0
+    assert proxy.upstream.read_text() == "to blue\n"
+
+
+def test_an_upstream_that_was_removed_is_made_again(proxy: Proxy) -> None:
+    proxy.upstream.unlink()
+    assert proxy.cut_over().returncode == 0
+    assert proxy.upstream.read_text() == "to green\n"
+
+
+def test_nothing_is_told_to_nginx_when_consul_does_not_take_the_color(proxy: Proxy) -> None:
+    proxy.curl = {"*-X PUT*": "exit 7"}
+    assert proxy.cut_over().returncode != 0
+    assert proxy.played.calls("consul-template") == []
+    assert proxy.upstream.read_text() == "to blue\n"
+
+
+def test_it_fails_when_the_public_address_does_not_answer(proxy: Proxy) -> None:
+    proxy.curl = {"*http://10.100.199.200*": "exit 22"}
+    assert proxy.cut_over().returncode != 0
