@@ -15,6 +15,7 @@ from lab.waiting import wait_until
 
 TIMEOUT = 10.0
 BUILD_TIMEOUT = 180.0
+LAST_LINES = 12  # of a build's log, when it does not end
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,21 @@ class JenkinsClient:
 
         def ended() -> dict[str, Any] | None:
             nonlocal shown
-            lines = self.console(job, number).splitlines()
-            for line in lines[shown:]:
-                say(line)
-            shown = len(lines)
+            # Asked before the log, so that the log of a build that has ended is whole.
             build = self._json(f"/job/{job}/{number}/api/json")
+            lines = self.console(job, number).splitlines(keepends=True)
+            whole = [line.rstrip("\r\n") for line in lines if line.endswith("\n") or not build["building"]]
+            for line in whole[shown:]:
+                say(line)
+            shown = len(whole)
             return None if build["building"] else build
 
         build = wait_until(
-            ended, BUILD_TIMEOUT, f"build {number} of {job} to end", try_next="lab logs jenkins"
+            ended,
+            BUILD_TIMEOUT,
+            f"build {number} of {job} to end",
+            evidence=lambda: "\n".join(self.console(job, number).splitlines()[-LAST_LINES:]),
+            try_next="lab logs jenkins",
         )
         return Build(job, number, build["result"], build["duration"] / 1000, self.console(job, number))
 
@@ -83,8 +90,16 @@ class JenkinsClient:
         return tuple(job["name"] for job in self._json("/api/json")["jobs"])
 
     def _json(self, path: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self._ask("GET", path).json()
-        return answer
+        answer = self._ask("GET", path)
+        try:
+            told: dict[str, Any] = answer.json()
+        except ValueError as error:
+            raise LabError(
+                f"Jenkins answered no JSON to GET {path}",
+                last_seen=answer.text[:300],
+                try_next="lab logs jenkins",
+            ) from error
+        return told
 
     def _ask(self, method: str, path: str) -> httpx.Response:
         try:
