@@ -225,7 +225,9 @@ class Password:
         return f"{words} 2>/dev/null || true"
 
     def converge(self, observed: str, changed: frozenset[str]) -> str | None:
-        return None if observed == "True" else f"echo {self.user}:{self.password} | chpasswd"
+        if observed == "True":
+            return None
+        return f"printf '%s\\n' {shlex.quote(f'{self.user}:{self.password}')} | chpasswd"
 
 
 @dataclass(frozen=True)

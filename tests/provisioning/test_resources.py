@@ -10,12 +10,24 @@ import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab.shell import CommandFailed, Result
 from provisioning import converge
-from provisioning.resources import Container, Directory, File, Folder, Package, Program, Resource, Unit
+from provisioning.resources import (
+    Container,
+    Directory,
+    File,
+    Folder,
+    Package,
+    Password,
+    Program,
+    Reload,
+    Resource,
+    Unit,
+)
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 NOTHING: frozenset[str] = frozenset()
@@ -322,3 +334,64 @@ def test_a_container_is_run_with_its_marks_and_its_words_unharmed() -> None:
 
 def test_what_a_container_is_restarted_on_is_no_part_of_its_spec() -> None:
     assert dataclasses.replace(BOX, restart_on=()).spec == BOX.spec
+
+
+# --- reload -------------------------------------------------------------------------------------------------
+
+RELOAD = Reload("ssh.service", on=("file:/x", "file:/y"))
+
+
+@pytest.mark.parametrize("changed", ["file:/x", "file:/y"])
+def test_a_unit_is_reloaded_and_not_stopped_when_what_it_reads_changed(changed: str) -> None:
+    assert RELOAD.converge("", frozenset({changed, "file:/z"})) == "systemctl reload ssh.service"
+
+
+def test_a_unit_is_not_reloaded_when_something_else_changed() -> None:
+    assert RELOAD.converge("", frozenset({"file:/z"})) is None
+
+
+def test_a_reload_follows_its_file_in_one_plan(shell: Bash, tmp_path: Path) -> None:
+    file = File(f"{tmp_path}/file", "one\n", owner=ME)
+    reload = Reload("u.service", on=(file.key,))
+    planned = converge.plan("here", [file, reload], converge.observe(shell, [file, reload]))
+    assert [change.key for change in planned] == [file.key, reload.key]
+    mend(shell, file)
+    assert converge.plan("here", [file, reload], converge.observe(shell, [file, reload])) == []
+
+
+# --- password -----------------------------------------------------------------------------------------------
+
+SPWD = """def getspnam(name):
+    return (name, {"vagrant": "hash of secret"}[name])
+"""
+CRYPT = """def crypt(word, salt):
+    return f"hash of {word}"
+"""
+
+
+def password_is(shell: Bash, tmp_path: Path, password: Password) -> str:
+    """What is observed where the user vagrant has the password `secret`."""
+    (tmp_path / "spwd.py").write_text(SPWD)
+    (tmp_path / "crypt.py").write_text(CRYPT)
+    return shell.run(f"export PYTHONPATH={tmp_path}; {password.observe}").stdout.strip()
+
+
+def test_a_password_is_right_when_its_hash_is_the_one_that_is_there(shell: Bash, tmp_path: Path) -> None:
+    right = Password("vagrant", "secret")
+    seen = password_is(shell, tmp_path, right)
+    assert (seen, right.converge(seen, NOTHING)) == ("True", None)
+
+
+@pytest.mark.parametrize(
+    "wrong", [Password("vagrant", "other"), Password("nobody", "secret")], ids=["another", "of no user"]
+)
+def test_a_password_that_differs_is_set(wrong: Password, shell: Bash, tmp_path: Path) -> None:
+    assert wrong.converge(password_is(shell, tmp_path, wrong), NOTHING) is not None
+
+
+@pytest.mark.parametrize("word", ["vagrant", "it's", "$HOME `x` $(y)", "a  b", "\\n%s", "-n", "*"])
+def test_a_password_reaches_its_program_as_it_is(word: str, played: Any) -> None:
+    played.program("chpasswd", "cat >$state/told")
+    done = played.run(Password("vagrant", word).converge("", NOTHING) or "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (played.state / "told").read_text() == f"vagrant:{word}\n"

@@ -141,10 +141,11 @@ def test_keys_are_given_once_on_a_node(node: str) -> None:
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_what_restarts_on_a_resource_comes_after_it(node: str) -> None:
+def test_what_restarts_or_reloads_on_a_resource_comes_after_it(node: str) -> None:
     seen: set[str] = set()
     for resource in BY_NODE[node]:
-        assert set(getattr(resource, "restart_on", ())) <= seen, resource.key
+        causes = {*getattr(resource, "restart_on", ()), *getattr(resource, "on", ())}
+        assert causes <= seen, resource.key
         seen.add(resource.key)
 
 

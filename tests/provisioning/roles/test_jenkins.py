@@ -1,0 +1,74 @@
+"""Jenkins as desired state: what is its own from its first start on, and how one sees that it is of use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lab import config
+from provisioning.built import Built
+from provisioning.resources import Container, Directory, File, Password, Reload
+from provisioning.roles import jenkins
+
+LAB = config.load(config.LAB_FILE)
+BUILT = Built({}, {"jenkins": "d1"}, ("", ""))
+RESOURCES = jenkins.resources(LAB, LAB.master, BUILT)
+FILES = {resource.path: resource for resource in RESOURCES if isinstance(resource, File)}
+KEYS = [resource.key for resource in RESOURCES]
+
+
+def test_it_is_on_the_master_alone() -> None:
+    assert [jenkins.resources(LAB, node, BUILT) + jenkins.health(LAB, node) for node in LAB.swarm_nodes] == [
+        [],
+        [],
+        [],
+    ]
+
+
+def test_what_jenkins_writes_itself_is_given_once_and_then_kept() -> None:
+    assert {path: file.keep for path, file in FILES.items()} == {
+        "/etc/ssh/sshd_config.d/jenkins.conf": False,
+        "/data/jenkins/config.xml": True,
+        "/data/jenkins/jobs/books-service/config.xml": True,
+        "/data/jenkins/jobs/books-fe/config.xml": True,
+    }
+
+
+def test_its_home_is_there_before_it_starts_and_outlives_its_container() -> None:
+    last = RESOURCES[-1]
+    assert isinstance(last, Container)
+    assert last.options == ("--net=host", "-v", "/data/jenkins:/data/jenkins")
+
+
+def test_a_folder_is_made_before_what_lies_in_it() -> None:
+    paths = [r.path for r in RESOURCES if isinstance(r, Directory | File) and r.path.startswith("/data")]
+    for i, path in enumerate(paths):
+        parent = path.rpartition("/")[0]
+        assert parent == "/data" or parent in paths[:i], path
+
+
+def test_the_node_cd_is_reached_as_vagrant_whose_folder_it_is() -> None:
+    owners = {r.path: r.owner for r in RESOURCES if isinstance(r, Directory)}
+    assert owners["/data/jenkins/slaves/cd"] == "vagrant"
+    assert Password("vagrant", "vagrant") in RESOURCES
+    (reload,) = (r for r in RESOURCES if isinstance(r, Reload))
+    assert (reload.name, reload.on) == ("ssh.service", ("file:/etc/ssh/sshd_config.d/jenkins.conf",))
+    assert KEYS.index(reload.on[0]) < KEYS.index(reload.key) < KEYS.index("container:jenkins")
+
+
+SEEN = {
+    "cd is online": ("echo '{\"offline\": false}'", True),
+    "cd is offline": ("echo '{\"offline\": true}'", False),
+    "there is no cd": ("exit 22", False),
+    "Jenkins is silent": ("exit 7", False),
+}
+
+
+@pytest.mark.parametrize("case", SEEN)
+def test_it_is_healthy_only_when(case: str, played: Any) -> None:
+    answer, healthy = SEEN[case]
+    played.program("curl", answer)
+    (health,) = jenkins.health(LAB, LAB.master)
+    assert (played.run(health.check).returncode == 0) == healthy
+    assert all("http://10.100.199.200:8080/computer/cd/" in call for call in played.calls("curl"))
