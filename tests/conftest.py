@@ -24,9 +24,11 @@ REAL = (
     "mv",
     "rm",
     "sed",
+    "sort",
     "tail",
     "timeout",
     "wc",
+    "xargs",
 )
 
 # The nodes have jq 1.6: libjq is real, and as there `-e` exits 0 when no input came.

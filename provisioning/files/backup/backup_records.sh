@@ -8,7 +8,7 @@ backup() {  # SERVICE CONTAINER URL
   local home=/data/backups/$1 id
   id=$(timeout 5 docker inspect -f '{{.Id}}' "$2" 2>/dev/null) || { echo "$1: $2 is not there, the copy stays as it is"; return; }
   [ "$id" = "$(cat "$home/database" 2>/dev/null)" ] || { echo "$1: $2 is a new database, nothing was restored to it yet"; return; }
-  if curl -fsS -m 5 -o "$home/records.new" "$3" && [ "$(jq 'type == "array"' "$home/records.new")" = true ]; then
+  if curl -fsS -m 5 -o "$home/records.new" "$3" && [ "$(jq 'type == "array"' <"$home/records.new")" = true ]; then
     mv "$home/records.new" "$home/records.json"
   fi
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SERVICE CONTAINER URL: when CONTAINER is another database than the last backup's and an empty one, the records of that
 # backup are put into it through URL, the service's own address. From then on the backups are of this database.
-set -eu
+set -eu -o pipefail
 service=$1 container=$2 url=$3
 home=/data/backups/$service
 export DOCKER_HOST=[[ lab.swarm_endpoint ]]
@@ -9,9 +9,9 @@ export DOCKER_HOST=[[ lab.swarm_endpoint ]]
 id=$(docker inspect -f '{{.Id}}' "$container")
 [ "$id" != "$(cat "$home/database" 2>/dev/null)" ] || exit 0
 if [ -s "$home/records.json" ] && [ "$(curl -fsS -m 5 "$url" | jq length)" = 0 ]; then
-  jq -c '.[]' "$home/records.json" | while read -r record; do
+  jq -c '.[]' <"$home/records.json" | while read -r record; do
     curl -fsS -m 5 -o /dev/null -X PUT -H 'Content-Type: application/json' -d "$record" "$url"
   done
-  echo "$service: a new database, $(jq length "$home/records.json") records restored of the copy made at $(date -r "$home/records.json" +%T)"
+  echo "$service: a new database, $(jq length <"$home/records.json") records restored of the copy made at $(date -r "$home/records.json" +%T)"
 fi
 echo "$id" >"$home/database"

@@ -164,7 +164,7 @@ def direct_test(played: Any, entry: str, answer: str) -> Done:
 )
 def test_a_color_that_answers_at_its_own_address_passes(entry: str, address: str, played: Any) -> None:
     done = direct_test(played, entry, "true")
-    assert (done.returncode, done.stdout) == (0, f"books-service-green answers at {address}/api/v1/books\n")
+    assert (done.returncode, done.stdout) == (0, f"books-service-green answers:\n{address}/api/v1/books\n")
     assert played.calls("-o /dev/null") == [f"curl -fsS -m 5 -o /dev/null http://{address}/api/v1/books"]
     assert played.calls("docker") == []
 

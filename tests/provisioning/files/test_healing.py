@@ -32,7 +32,7 @@ def healed(played: Any, checks: object) -> list[str]:
     played.program("systemd-run")
     done = played.run(REDEPLOY, stdin=json.dumps(checks) + "\n")
     assert done.returncode == 0, done.stderr
-    return [call.split("--unit=lab-heal-")[1].split()[0] for call in played.calls("systemd-run")]
+    return [call.split("--unit=lab-heal-")[1].split()[0] for call in played.calls("--unit=lab-heal-")]
 
 
 WATCHED: dict[str, tuple[object, list[str]]] = {
@@ -61,7 +61,7 @@ def test_each_critical_service_is_healed_by_a_unit_of_its_own(case: str, played:
 
 def test_a_unit_runs_the_healing_of_its_service_and_writes_the_log_of_the_article(played: Any) -> None:
     healed(played, [check("books-fe", "service")])
-    (call,) = played.calls("systemd-run")
+    (call,) = played.calls("--unit=lab-heal-")
     assert call.endswith(" /data/consul/scripts/heal_service.sh books-fe")
     for output in ("StandardOutput", "StandardError"):
         assert f"--property={output}=append:/data/consul/logs/watchers.log" in call
@@ -87,7 +87,63 @@ def test_what_is_being_healed_is_left_alone_and_the_next_one_is_healed(played: A
 def test_what_is_no_list_of_checks_heals_nothing(text: str, played: Any) -> None:
     played.program("systemd-run")
     played.run(REDEPLOY, stdin=text)
-    assert played.calls("systemd-run") == []
+    assert played.calls("--unit=lab-heal-") == []
+
+
+@pytest.mark.parametrize("case", WATCHED)
+def test_whatever_the_list_is_a_node_may_just_have_come_back_with_doubles(case: str, played: Any) -> None:
+    healed(played, WATCHED[case][0])
+    (call,) = played.calls("--unit=lab-remove-doubles")
+    assert call.endswith(" /data/consul/scripts/remove_doubles.sh")
+
+
+# --- doubles -----------------------------------------------------------------------------------------------
+
+DOUBLES = render("healing/remove_doubles.sh", LAB)
+OLD, NEW = "2026-01-01T10:00:00.1Z", "2026-01-01T10:00:00.2Z"
+NODES = {"201": "swarm-node-01", "202": "swarm-node-02", "203": "swarm-node-03"}
+
+
+def removed(
+    played: Any, containers: dict[str, list[tuple[str, str]]], dead: tuple[str, ...] = ()
+) -> list[str]:
+    """`NODE NAME` of what is removed when each node's last address part has these (name, created)."""
+    alive = [{"CheckID": "serfHealth", "Node": node} for key, node in NODES.items() if key not in dead]
+    played.program("curl", f"echo '{json.dumps([*alive, {'CheckID': 'api', 'Node': 'swarm-node-01'}])}'")
+    answers = {}
+    for key, there in containers.items():
+        lines = "".join(f"/{name} {created} {NODES[key]}\\n" for name, created in there)
+        answers[f"*{key}:2375 version"] = "true"
+        answers[f"*{key}:2375 ps*"] = "echo id" if there else "true"
+        answers[f"*{key}:2375 inspect*"] = f"printf '{lines}'"
+        answers[f"*{key}:2375 rm -f*"] = "true"
+    played.by_words("docker", answers)
+    done = played.run(DOUBLES)
+    assert done.returncode == 0, done.stderr
+    return [call.split("10.100.199.")[1].replace(":2375 rm -f", "") for call in played.calls(" rm -f ")]
+
+
+def test_the_older_of_two_containers_of_one_name_is_removed(played: Any) -> None:
+    there = {"201": [("b_db_1", OLD), ("b_blue_1", NEW)], "202": [("b_db_1", NEW)], "203": []}
+    assert removed(played, there) == ["201 /b_db_1"]
+
+
+def test_of_three_the_youngest_stays(played: Any) -> None:
+    there = {"201": [("a", OLD)], "202": [("a", NEW)], "203": [("a", "2025-12-31T10:00:00Z")]}
+    assert sorted(removed(played, there)) == ["201 /a", "203 /a"]
+
+
+def test_a_container_that_is_there_once_stays(played: Any) -> None:
+    assert removed(played, {"201": [("a", OLD)], "202": [("b", OLD)], "203": []}) == []
+
+
+def test_a_dead_node_is_not_asked(played: Any) -> None:
+    assert removed(played, {"201": [("a", OLD)], "202": [("a", NEW)], "203": []}, dead=("201",)) == []
+    assert not played.calls("201:2375")
+
+
+def test_a_node_that_does_not_answer_holds_the_others_up_for_a_minute_at_most(played: Any) -> None:
+    assert removed(played, {"201": [("a", OLD)], "202": [("a", NEW)]}) == ["201 /a"]
 
 
 # --- the healing of one service -----------------------------------------------------------------------------

@@ -29,6 +29,7 @@ def test_the_scripts_can_be_run_and_are_there_before_the_watch_that_calls_them()
     assert [(file.path, file.mode) for file in FILES] == [
         ("/data/consul/scripts/redeploy_service.sh", "755"),
         ("/data/consul/scripts/heal_service.sh", "755"),
+        ("/data/consul/scripts/remove_doubles.sh", "755"),
         ("/etc/consul.d/watchers.json", "644"),
     ]
 
@@ -40,10 +41,10 @@ def test_consul_takes_a_new_watch_in_without_a_stop() -> None:
 
 
 SEEN = {
-    "a watch": ('{"DebugConfig": {"Watches": [{"type": "checks"}]}}', True, "watch loaded: true"),
-    "no watch": ('{"DebugConfig": {"Watches": []}}', False, "watch loaded: false"),
-    "watches that are null": ('{"DebugConfig": {"Watches": null}}', False, "watch loaded: false"),
-    "silence": ("", False, "watch loaded: no answer"),
+    "a watch": ('{"DebugConfig": {"Watches": [{"type": "checks"}]}}', True, "1 watches"),
+    "no watch": ('{"DebugConfig": {"Watches": []}}', False, "0 watches"),
+    "watches that are null": ('{"DebugConfig": {"Watches": null}}', False, "0 watches"),
+    "silence": ("", False, "no watches"),
 }
 
 
