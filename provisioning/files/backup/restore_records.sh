@@ -8,10 +8,12 @@ export DOCKER_HOST=[[ lab.swarm_endpoint ]]
 
 id=$(docker inspect -f '{{.Id}}' "$container")
 [ "$id" != "$(cat "$home/database" 2>/dev/null)" ] || exit 0
-if [ -s "$home/records.json" ] && [ "$(curl -fsS -m 5 "$url" | jq length)" = 0 ]; then
-  jq -c '.[]' <"$home/records.json" | while read -r record; do
+there=$(curl -fsS -m 5 "$url" | jq length)
+if [ -s "$home/records.json" ] && { [ "$there" = 0 ] || [ "$id" = "$(cat "$home/restoring" 2>/dev/null)" ]; }; then
+  echo "$id" >"$home/restoring"  # a restore that breaks off is begun again, though its database is empty no more
+  jq -c '.[]' "$home/records.json" | while read -r record; do
     curl -fsS -m 5 -o /dev/null -X PUT -H 'Content-Type: application/json' -d "$record" "$url"
   done
-  echo "$service: a new database, $(jq length <"$home/records.json") records restored of the copy made at $(date -r "$home/records.json" +%T)"
+  echo "$service: a new database, $(jq length "$home/records.json") records restored of the copy made at $(date -r "$home/records.json" +%T)"
 fi
 echo "$id" >"$home/database"

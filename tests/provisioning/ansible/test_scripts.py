@@ -162,9 +162,13 @@ def direct_test(played: Any, entry: str, answer: str) -> Done:
 @pytest.mark.parametrize(
     ("entry", "address"), [(ENTRY, "10.100.199.202:32768"), (OWN_ENTRY, "10.0.0.9:80")], ids=["node", "own"]
 )
-def test_a_color_that_answers_at_its_own_address_passes(entry: str, address: str, played: Any) -> None:
+def test_a_color_that_answers_at_its_own_address_passes_and_the_last_line_says_where(
+    entry: str, address: str, played: Any
+) -> None:
     done = direct_test(played, entry, "true")
-    assert (done.returncode, done.stdout) == (0, f"books-service-green answers:\n{address}/api/v1/books\n")
+    assert (done.returncode, done.stdout) == (
+        *(0, f"books-service-green answers:\n{address}/api/v1/books\n"),
+    )
     assert played.calls("-o /dev/null") == [f"curl -fsS -m 5 -o /dev/null http://{address}/api/v1/books"]
     assert played.calls("docker") == []
 

@@ -1,4 +1,4 @@
-"""Copies of records and what a new database gets of them; docker and curl are played."""
+"""The copies of the services' records: never an empty one over a full one, never half a one back."""
 
 from __future__ import annotations
 
@@ -14,84 +14,150 @@ from provisioning.templates import render
 LAB = config.load(config.LAB_FILE)
 BACKUP = render("backup/backup_records.sh", LAB)
 RESTORE = render("backup/restore_records.sh", LAB)
-WORDS = ("books-service", "booksservice_db_1", "http://10.100.199.202:32768/api/v1/books")
-KEPT = [{"_id": "1", "title": "one; $(two) `three`"}, {"_id": "2", "title": "zwölf"}]
-OTHER = [{"_id": "9"}]
+URL = "http://10.100.199.201:32768/api/v1/books"
+COPY = '[{"_id": "1"}, {"_id": "2"}]'
+
+
+class Home:
+    """/data/backups of the master, a database and the service that answers with its records."""
+
+    def __init__(self, played: Any, root: Path) -> None:
+        self.played, self.root = played, root
+        self.home = root / "backups/books-service"
+        self.home.mkdir(parents=True)
+        self.id = "echo db-1"
+        self.records = f"echo '{COPY}'"
+        self.put = "true"
+
+    def has(self, database: str | None, records: str | None) -> None:
+        for name, text in (("database", database), ("records.json", records)):
+            if text is not None:
+                (self.home / name).write_text(text)
+
+    def copy(self) -> tuple[str | None, str | None]:
+        """The database and the records of the copy, as they are now."""
+        paths = [self.home / name for name in ("database", "records.json")]
+        database, records = (path.read_text().strip() if path.exists() else None for path in paths)
+        return database, records
+
+    def run(self, script: str, *words: str) -> int:
+        # `-o FILE` as curl takes it
+        into = 'out=/dev/stdout; while [ $# -gt 1 ]; do [ "$1" = -o ] && out=$2; shift; done'
+        get = f"{into}; {{ {self.records}; }} >$out"
+        self.played.by_words("curl", {"*-X PUT*": self.put}, otherwise=get)
+        self.played.program("docker", self.id)
+        code: int = self.played.run(
+            script, *words, places={"/data/backups": f"{self.root}/backups"}
+        ).returncode
+        return code
+
+    def backup(self) -> None:
+        assert self.run(BACKUP) == 0
+
+    def restore(self) -> int:
+        return self.run(RESTORE, "books-service", "booksservice_db_1", URL)
+
+    @property
+    def puts(self) -> list[dict[str, str]]:
+        calls = self.played.calls("-X PUT")
+        return [json.loads(call.split(" -d ")[1].removesuffix(f" {URL}")) for call in calls]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    made = tmp_path / "backups" / "books-service"
-    made.mkdir(parents=True)
-    (made / "database").write_text("db1\n")
-    (made / "records.json").write_text(json.dumps(KEPT))
-    return made
+def home(played: Any, tmp_path: Path) -> Home:
+    return Home(played, tmp_path)
 
 
-def backup(played: Any, home: Path, *, database: str = "db1", answer: str | None = None) -> list[Any]:
-    """The copy after a backup; `answer` is the service's, None when it gives none."""
-    played.program("docker", f"echo {database}" if database else "exit 1")
-    (played.state / "answer").write_text(answer or "")
-    played.program("curl", 'cp $state/answer "$5"' if answer is not None else "exit 22")
-    done = played.run(BACKUP, places={"/data/backups": str(home.parent)})
-    assert done.returncode == 0, done.stderr
-    kept: list[Any] = json.loads((home / "records.json").read_text())
-    return kept
+# --- backup -------------------------------------------------------------------------------------------------
 
 
-def test_the_records_are_copied(played: Any, home: Path) -> None:
-    assert backup(played, home, answer=json.dumps(OTHER)) == OTHER
+def test_the_records_of_the_database_that_is_meant_are_copied(home: Home) -> None:
+    home.has("db-1", "[]")
+    home.backup()
+    assert home.copy() == ("db-1", COPY)
 
 
-def test_that_there_are_no_records_is_copied_too(played: Any, home: Path) -> None:
-    assert backup(played, home, answer="[]") == []
+KEPT = {
+    "the database is another one": ("echo db-2", "echo '[]'"),
+    "the database is gone": ("exit 1", "echo '[]'"),
+    "the service is silent": ("echo db-1", "exit 7"),
+    "the service answers with no list": ("echo db-1", 'echo \'{"error": "no database"}\''),
+    "the answer is cut short": ("echo db-1", "printf '[{\"_id\"'"),
+    "the answer is empty": ("echo db-1", "true"),
+}
 
 
-@pytest.mark.parametrize("answer", [None, "", "{}", '{"error": "no database"}', "<html>", '[{"_id": "1"}'])
-def test_what_is_no_list_of_records_leaves_the_copy_as_it_is(
-    played: Any, home: Path, answer: str | None
-) -> None:
-    assert backup(played, home, answer=answer) == KEPT
+@pytest.mark.parametrize("case", KEPT)
+def test_the_copy_stays_as_it_is_when(case: str, home: Home) -> None:
+    home.has("db-1", COPY)
+    home.id, home.records = KEPT[case]
+    home.backup()
+    assert home.copy() == ("db-1", COPY)
 
 
-@pytest.mark.parametrize("database", ["db2", ""])
-def test_another_or_no_database_leaves_the_copy_as_it_is(played: Any, home: Path, database: str) -> None:
-    assert backup(played, home, database=database, answer="[]") == KEPT
-    assert not played.calls("curl")
+def test_no_database_was_ever_meant_and_so_none_is_copied(home: Home) -> None:
+    home.backup()
+    assert home.copy() == (None, None)
 
 
-def restore(played: Any, home: Path, *, database: str, has: list[Any], puts: str = "true") -> tuple[int, int]:
-    """(exit code, records put) of a restore to a database that has these records."""
-    played.program("docker", f"echo {database}")
-    played.by_words("curl", {"*-X PUT*": puts, "*": f"echo '{json.dumps(has)}'"})
-    done = played.run(RESTORE, *WORDS, places={"/data/backups": str(home.parent)})
-    return done.returncode, len(played.calls("-X PUT"))
+def test_only_services_with_a_database_are_copied(home: Home) -> None:
+    home.has("db-1", COPY)
+    home.backup()
+    assert len(home.played.calls("docker")) == 1
 
 
-def test_a_new_empty_database_gets_every_record_as_it_was(played: Any, home: Path) -> None:
-    assert restore(played, home, database="db2", has=[]) == (0, 2)
-    sent = [call.split(" -d ")[1].rsplit(" http", 1)[0] for call in played.calls("-X PUT")]
-    assert [json.loads(record) for record in sent] == KEPT
-    assert (home / "database").read_text() == "db2\n"
+# --- restore ------------------------------------------------------------------------------------------------
 
 
-def test_the_database_of_the_copy_gets_nothing(played: Any, home: Path) -> None:
-    assert restore(played, home, database="db1", has=[]) == (0, 0)
+def test_a_new_empty_database_gets_every_record_through_the_service(home: Home) -> None:
+    home.has("db-0", COPY)
+    home.records = "echo '[]'"
+    assert home.restore() == 0
+    assert home.puts == json.loads(COPY)
+    assert home.copy() == ("db-1", COPY)
 
 
-def test_a_new_database_that_has_records_keeps_them(played: Any, home: Path) -> None:
-    assert restore(played, home, database="db2", has=OTHER) == (0, 0)
-    assert (home / "database").read_text() == "db2\n"
+def test_the_same_database_is_left_alone(home: Home) -> None:
+    home.has("db-1", COPY)
+    assert home.restore() == 0
+    assert home.played.calls("curl") == []
 
 
-def test_the_first_database_of_all_is_noted(played: Any, home: Path) -> None:
-    (home / "database").unlink()
-    (home / "records.json").unlink()
-    assert restore(played, home, database="db1", has=[]) == (0, 0)
-    assert (home / "database").read_text() == "db1\n"
+def test_a_new_database_with_records_of_its_own_keeps_them(home: Home) -> None:
+    home.has("db-0", COPY)
+    home.records = 'echo \'[{"_id": "9"}]\''
+    assert home.restore() == 0
+    assert (home.puts, home.copy()[0]) == ([], "db-1")
 
 
-def test_a_restore_cut_short_is_no_restore(played: Any, home: Path) -> None:
-    code, _ = restore(played, home, database="db2", has=[], puts="exit 22")
-    assert code != 0
-    assert (home / "database").read_text() == "db1\n"  # so backups wait, and the next deployment tries again
+@pytest.mark.parametrize("records", [None, ""], ids=["no copy", "an empty file"])
+def test_without_a_copy_the_database_is_meant_from_now_on(records: str | None, home: Home) -> None:
+    home.has(None, records)
+    home.records = "echo '[]'"
+    assert home.restore() == 0
+    assert (home.puts, home.copy()[0]) == ([], "db-1")
+
+
+def test_a_silent_service_fails_it_and_the_copy_stays_the_one_of_the_old_database(home: Home) -> None:
+    home.has("db-0", COPY)
+    home.records = "exit 7"
+    assert home.restore() != 0
+    assert home.copy() == ("db-0", COPY)
+
+
+def test_a_database_that_is_gone_fails_it(home: Home) -> None:
+    home.has("db-0", COPY)
+    home.id = "exit 1"
+    assert home.restore() != 0
+    assert home.copy() == ("db-0", COPY)
+
+
+def test_a_restore_that_broke_off_begins_again(home: Home) -> None:
+    home.has("db-0", COPY)
+    home.records, home.put = "echo '[]'", "[ ! -e $state/one ] && echo >$state/one"
+    assert home.restore() != 0
+    assert home.copy()[0] == "db-0"
+    home.records, home.put = 'echo \'[{"_id": "1"}]\'', "true"
+    assert home.restore() == 0
+    assert home.puts == 2 * json.loads(COPY)
+    assert home.copy() == ("db-1", COPY)

@@ -13,6 +13,7 @@ from provisioning.templates import render
 LAB = config.load(config.LAB_FILE)
 REDEPLOY = render("healing/redeploy_service.sh", LAB)
 HEAL = render("healing/heal_service.sh", LAB)
+DOUBLES = render("healing/remove_doubles.sh", LAB)
 JENKINS = "http://10.100.199.200:8080"
 
 
@@ -32,7 +33,7 @@ def healed(played: Any, checks: object) -> list[str]:
     played.program("systemd-run")
     done = played.run(REDEPLOY, stdin=json.dumps(checks) + "\n")
     assert done.returncode == 0, done.stderr
-    return [call.split("--unit=lab-heal-")[1].split()[0] for call in played.calls("--unit=lab-heal-")]
+    return [call.split("--unit=lab-heal-")[1].split()[0] for call in played.calls("lab-heal-")]
 
 
 WATCHED: dict[str, tuple[object, list[str]]] = {
@@ -61,7 +62,7 @@ def test_each_critical_service_is_healed_by_a_unit_of_its_own(case: str, played:
 
 def test_a_unit_runs_the_healing_of_its_service_and_writes_the_log_of_the_article(played: Any) -> None:
     healed(played, [check("books-fe", "service")])
-    (call,) = played.calls("--unit=lab-heal-")
+    (call,) = played.calls("lab-heal-")
     assert call.endswith(" /data/consul/scripts/heal_service.sh books-fe")
     for output in ("StandardOutput", "StandardError"):
         assert f"--property={output}=append:/data/consul/logs/watchers.log" in call
@@ -87,63 +88,72 @@ def test_what_is_being_healed_is_left_alone_and_the_next_one_is_healed(played: A
 def test_what_is_no_list_of_checks_heals_nothing(text: str, played: Any) -> None:
     played.program("systemd-run")
     played.run(REDEPLOY, stdin=text)
-    assert played.calls("--unit=lab-heal-") == []
+    assert played.calls("lab-heal-") == []
 
 
-@pytest.mark.parametrize("case", WATCHED)
-def test_whatever_the_list_is_a_node_may_just_have_come_back_with_doubles(case: str, played: Any) -> None:
-    healed(played, WATCHED[case][0])
+@pytest.mark.parametrize("text", ["[]\n", json.dumps([check("a", "service")]) + "\n"])
+def test_doubles_are_looked_for_whenever_the_list_of_checks_changes(text: str, played: Any) -> None:
+    played.program("systemd-run")
+    played.run(REDEPLOY, stdin=text)
     (call,) = played.calls("--unit=lab-remove-doubles")
     assert call.endswith(" /data/consul/scripts/remove_doubles.sh")
 
 
-# --- doubles -----------------------------------------------------------------------------------------------
-
-DOUBLES = render("healing/remove_doubles.sh", LAB)
-OLD, NEW = "2026-01-01T10:00:00.1Z", "2026-01-01T10:00:00.2Z"
-NODES = {"201": "swarm-node-01", "202": "swarm-node-02", "203": "swarm-node-03"}
+# --- what a node brings back from the dead ------------------------------------------------------------------
 
 
 def removed(
-    played: Any, containers: dict[str, list[tuple[str, str]]], dead: tuple[str, ...] = ()
+    played: Any, containers: dict[str, str], alive: tuple[str, ...] = ("01", "02", "03")
 ) -> list[str]:
-    """`NODE NAME` of what is removed when each node's last address part has these (name, created)."""
-    alive = [{"CheckID": "serfHealth", "Node": node} for key, node in NODES.items() if key not in dead]
-    played.program("curl", f"echo '{json.dumps([*alive, {'CheckID': 'api', 'Node': 'swarm-node-01'}])}'")
+    """The removals, as `NODE NAME`; `containers` are lines NAME CREATED by the last digits of a node."""
+    checks = [{"CheckID": "serfHealth", "Node": f"swarm-node-{number}"} for number in alive]
+    checks += [{"CheckID": "serfHealth", "Node": "swarm-master"}, {"CheckID": "api", "Node": "swarm-node-01"}]
+    played.program("curl", f"echo '{json.dumps(checks)}'")
     answers = {}
-    for key, there in containers.items():
-        lines = "".join(f"/{name} {created} {NODES[key]}\\n" for name, created in there)
-        answers[f"*{key}:2375 version"] = "true"
-        answers[f"*{key}:2375 ps*"] = "echo id" if there else "true"
-        answers[f"*{key}:2375 inspect*"] = f"printf '{lines}'"
-        answers[f"*{key}:2375 rm -f*"] = "true"
-    played.by_words("docker", answers)
-    done = played.run(DOUBLES)
-    assert done.returncode == 0, done.stderr
-    return [call.split("10.100.199.")[1].replace(":2375 rm -f", "") for call in played.calls(" rm -f ")]
+    for number in ("01", "02", "03"):
+        engine, lines = f"-H tcp://10.100.199.2{number}:2375", containers.get(number)
+        silent = lines is None
+        answers[f"{engine} ps*"] = "exit 1" if silent else f"echo '{lines}' | cut -d' ' -f1"
+        answers[f"{engine} inspect*"] = f"echo '{lines}' | sed 's,^,/,; s,$, swarm-node-{number},'"
+        answers[f"{engine} version"] = "exit 1" if silent else "true"
+    played.by_words("docker", answers, otherwise="true")
+    played.clock = 20
+    assert played.run(DOUBLES).returncode == 0
+    calls = [call.split() for call in played.calls(" rm -f ")]
+    return [f"{words[2][-7:-5]} {words[-1]}" for words in calls]
 
 
-def test_the_older_of_two_containers_of_one_name_is_removed(played: Any) -> None:
-    there = {"201": [("b_db_1", OLD), ("b_blue_1", NEW)], "202": [("b_db_1", NEW)], "203": []}
-    assert removed(played, there) == ["201 /b_db_1"]
+OLD, NEW = "2026-01-01T10:00:00.5Z", "2026-01-01T10:05:00.1Z"
+DOUBLED: dict[str, tuple[dict[str, str], list[str]]] = {
+    "the older of two": ({"01": f"x_blue_1 {OLD}", "02": f"x_blue_1 {NEW}"}, ["01 /x_blue_1"]),
+    "the older of two, the other way": ({"01": f"x_blue_1 {NEW}", "02": f"x_blue_1 {OLD}"}, ["02 /x_blue_1"]),
+    "none of different names": ({"01": f"x_blue_1 {OLD}", "02": f"x_green_1 {NEW}"}, []),
+    "none of one": ({"01": f"x_blue_1 {OLD}", "02": ""}, []),
+    "all but the youngest of three": (
+        {"01": f"x_db_1 {OLD}", "02": f"x_db_1 {NEW}", "03": f"x_db_1 {OLD}"},
+        ["01 /x_db_1", "03 /x_db_1"],
+    ),
+    "none of a node that does not answer": ({"01": f"x_blue_1 {OLD}"}, []),
+}
 
 
-def test_of_three_the_youngest_stays(played: Any) -> None:
-    there = {"201": [("a", OLD)], "202": [("a", NEW)], "203": [("a", "2025-12-31T10:00:00Z")]}
-    assert sorted(removed(played, there)) == ["201 /a", "203 /a"]
+@pytest.mark.parametrize("case", DOUBLED)
+def test_of_the_containers_of_one_name_is_removed(case: str, played: Any) -> None:
+    containers, gone = DOUBLED[case]
+    assert sorted(removed(played, containers)) == gone
 
 
-def test_a_container_that_is_there_once_stays(played: Any) -> None:
-    assert removed(played, {"201": [("a", OLD)], "202": [("b", OLD)], "203": []}) == []
+def test_a_node_that_consul_believes_dead_is_not_asked(played: Any) -> None:
+    lines = {"01": f"x_blue_1 {OLD}", "02": f"x_blue_1 {NEW}"}
+    assert removed(played, lines, alive=("02", "03")) == []
+    assert played.calls("10.100.199.201") == []
 
 
-def test_a_dead_node_is_not_asked(played: Any) -> None:
-    assert removed(played, {"201": [("a", OLD)], "202": [("a", NEW)], "203": []}, dead=("201",)) == []
-    assert not played.calls("201:2375")
-
-
-def test_a_node_that_does_not_answer_holds_the_others_up_for_a_minute_at_most(played: Any) -> None:
-    assert removed(played, {"201": [("a", OLD)], "202": [("a", NEW)]}) == ["201 /a"]
+def test_only_containers_that_compose_made_are_looked_at(played: Any) -> None:
+    removed(played, {"01": "", "02": "", "03": ""})
+    listings = played.calls(" ps ")
+    assert len(listings) == 3
+    assert all(call.endswith("ps -aq --filter label=com.docker.compose.project") for call in listings)
 
 
 # --- the healing of one service -----------------------------------------------------------------------------
