@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pytest_bdd import given, parsers, then, when
 
@@ -12,8 +12,8 @@ from lab import machines
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
 from lab.clients.proxy import ProxyClient
-from lab.clients.swarm import SwarmClient
-from lab.config import Lab
+from lab.clients.swarm import Placed, SwarmClient
+from lab.config import Lab, Service
 from lab.errors import LabError
 from lab.shell import Shell
 from lab.waiting import wait_until
@@ -26,15 +26,23 @@ from scenarios.steps.world import SETTLED, Story
 
 ON_SWARM = {"stopped": "docker stop", "killed": "docker kill", "removed": "docker rm -f"}
 LOG = "/data/consul/logs/watchers.log"
+PARTS = ("db", *COLORS)
 
 
-def container(lab: Lab, master: Shell, target: str) -> str:
+def container(lab: Lab, target: str) -> str:
     """The container that a target of the features means now."""
     service = lab.services[0]
-    live = ConsulClient(lab).color(service.name)
-    idle = next(color for color in COLORS if color != live)
-    parts = {"the live color": live, "the idle color": idle, "the database": "db"}
-    return f"{project(service)}_{parts[target]}_1"
+    return meant(service, ConsulClient(lab).color(service.name), target)
+
+
+def meant(service: Service, live: str | None, target: str) -> str:
+    """The container that a target means while `live` is live. LabError when no color is."""
+    if target == "the database":
+        return f"{project(service)}_db_1"
+    if live not in COLORS:
+        raise LabError(f"no color of {service.name} is live, so nothing is {target}", last_seen=repr(live))
+    color = live if target == "the live color" else by_hand.next_color(live)
+    return f"{project(service)}_{color}_1"
 
 
 def _begin(lab: Lab, story: Story, victim: str) -> None:
@@ -47,30 +55,26 @@ def _begin(lab: Lab, story: Story, victim: str) -> None:
 
 @when(parsers.re(r"(?P<target>the (live|idle) color|the database) is (?P<how>stopped|killed|removed)"))
 def break_container(lab: Lab, master: Shell, story: Story, target: str, how: str) -> None:
-    name = container(lab, master, target)
+    name = container(lab, target)
     _begin(lab, story, name)
     master.run(f"{ON_SWARM[how]} {name}", sudo=False)
 
 
 @when("the live color is killed while Jenkins is down")
 def kill_without_jenkins(lab: Lab, master: Shell, story: Story) -> None:
-    story.victim, story.fault_at = container(lab, master, "the live color"), time.time()
+    story.victim, story.fault_at = container(lab, "the live color"), time.time()
     master.run(f"docker kill {story.victim}", sudo=False)
 
 
 @when(parsers.re(r"the node of (?P<target>the live color|the database) is killed"))
-def kill_node(lab: Lab, master: Shell, story: Story, target: str) -> None:
-    node = node_of(lab, container(lab, master, target))
+def kill_node(lab: Lab, story: Story, target: str) -> None:
+    node = node_of(lab, container(lab, target))
     _begin(lab, story, node)
     machines.kill(lab, node)
 
 
 def node_of(lab: Lab, name: str) -> str:
-    swarm = SwarmClient(lab)
-    try:
-        return next(placed.node for placed in swarm.containers() if placed.name == name)
-    finally:
-        swarm.close()
+    return next(placed.node for placed in _containers(lab) if placed.name == name)
 
 
 @when(parsers.parse("{name} is stopped on swarm-master"))
@@ -216,41 +220,49 @@ def no_book_lost(lab: Lab) -> None:
 
 @then("Consul's catalogue equals the running containers")
 def catalogue_is_true(lab: Lab) -> None:
-    def differences() -> bool:
-        wrong = catalogue_differences(lab)
+    service = lab.services[0]
+
+    def equal() -> bool:
+        wrong = catalogue_differences(service, _containers(lab), _known(lab, service))
         if wrong:
             raise LabError("catalogue and containers differ", last_seen="; ".join(wrong))
         return True
 
-    wait_until(differences, 45, "Consul's catalogue to equal the running containers", try_next="lab status")
+    wait_until(equal, 45, "Consul's catalogue to equal the running containers", try_next="lab status")
 
 
-def catalogue_differences(lab: Lab) -> list[str]:
-    """What Registrator's entries and Swarm's running containers say differently."""
-    service = lab.services[0]
-    consul, swarm = ConsulClient(lab), SwarmClient(lab)
+def _containers(lab: Lab) -> tuple[Placed, ...]:
+    swarm = SwarmClient(lab)
     try:
-        placed = [one for one in swarm.containers() if one.name.startswith(project(service) + "_")]
+        return swarm.containers()
     finally:
         swarm.close()
-    names = [one.name for one in placed]
-    wrong = [f"{name} is there {names.count(name)} times" for name in set(names) if names.count(name) > 1]
-    for part in ("db", *COLORS):
-        running = sorted(
-            one.node
-            for one in placed
-            if one.state == "running" and one.name == f"{project(service)}_{part}_1"
-        )
-        known = sorted(one.node for one in consul.instances(f"{service.name}-{part}"))
-        if running != known:
-            wrong.append(f"{part} runs on {running}, Consul says {known}")
+
+
+def _known(lab: Lab, service: Service) -> dict[str, list[str]]:
+    """Part of the service (db, blue, green) -> the nodes on which Consul knows one."""
+    consul = ConsulClient(lab)
+    return {part: [one.node for one in consul.instances(f"{service.name}-{part}")] for part in PARTS}
+
+
+def catalogue_differences(
+    service: Service, placed: Sequence[Placed], known: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """What Registrator's entries and Swarm's containers say differently, in words; empty when they agree."""
+    names = {part: f"{project(service)}_{part}_1" for part in PARTS}
+    counts = {name: sum(one.name == name for one in placed) for name in names.values()}
+    wrong = [f"{name} is there {count} times" for name, count in counts.items() if count > 1]
+    for part, name in names.items():
+        running = sorted(one.node for one in placed if one.name == name and one.state == "running")
+        if running != sorted(known[part]):
+            wrong.append(f"{part} runs on {running}, Consul says {sorted(known[part])}")
     return wrong
 
 
 @then(parsers.re(r"(?P<target>the live color|the database) is on another node"))
 def moved(lab: Lab, master: Shell, story: Story, target: str) -> None:
     assert by_hand.live_color(master, lab.services[0]) is not None
-    assert node_of(lab, container(lab, master, target)) != story.victim
+    assert node_of(lab, container(lab, target)) != story.victim
 
 
 ADDED = {"_id": "added", "title": "Late", "author": "Nobody", "description": "Newer than the backup."}

@@ -1,0 +1,108 @@
+"""What the steps of healing decide, with literals."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab import config
+from lab.clients.swarm import Placed
+from lab.errors import LabError
+from scenarios.steps.healing import catalogue_differences, meant
+
+LAB = config.load(config.LAB_FILE)
+BOOKS = LAB.service("books-service")
+
+# --- what a target means ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("live", "target", "name"),
+    [
+        ("blue", "the live color", "booksservice_blue_1"),
+        ("green", "the live color", "booksservice_green_1"),
+        ("blue", "the idle color", "booksservice_green_1"),
+        ("green", "the idle color", "booksservice_blue_1"),
+        ("green", "the database", "booksservice_db_1"),
+        (None, "the database", "booksservice_db_1"),
+    ],
+)
+def test_a_target_is_the_container_that_it_means_now(live: str | None, target: str, name: str) -> None:
+    assert meant(BOOKS, live, target) == name
+
+
+@pytest.mark.parametrize("live", [None, "purple", ""])
+@pytest.mark.parametrize("target", ["the live color", "the idle color"])
+def test_without_a_live_color_nothing_is_live_or_idle(live: str | None, target: str) -> None:
+    with pytest.raises(LabError, match=f"no color of books-service is live, so nothing is {target}"):
+        meant(BOOKS, live, target)
+
+
+# --- the catalogue and the containers -----------------------------------------------------------------------
+
+
+def placed(**nodes: str) -> list[Placed]:
+    """Containers of books-service: part -> `NODE` or `NODE STATE`, several apart by a comma."""
+    return [
+        Placed(f"booksservice_{part}_1", node, state or "running", "i")
+        for part, text in nodes.items()
+        for node, _, state in (one.strip().partition(" ") for one in text.split(","))
+    ]
+
+
+def known(**nodes: str) -> dict[str, list[str]]:
+    return {"db": [], "blue": [], "green": [], **{part: text.split() for part, text in nodes.items()}}
+
+
+EQUAL = {
+    "nothing at all": ([], known()),
+    "one of each": (placed(db="n1", blue="n2"), known(db="n1", blue="n2")),
+    "what is stopped is not known": (
+        placed(db="n1", blue="n2 exited", green="n2"),
+        known(db="n1", green="n2"),
+    ),
+    "what was never started is not known": (placed(blue="n1 created"), known()),
+    "containers of others": ([Placed("booksfe_blue_1", "n1", "running", "i")], known()),
+    "a name that only begins alike": ([Placed("booksservice_blue_10", "n1", "running", "i")], known()),
+}
+
+
+@pytest.mark.parametrize("case", EQUAL)
+def test_they_agree_with(case: str) -> None:
+    containers, entries = EQUAL[case]
+    assert catalogue_differences(BOOKS, containers, entries) == []
+
+
+DIFFERENT = {
+    "an entry is stale": (
+        placed(blue="n1 exited"),
+        known(blue="n1"),
+        ["blue runs on [], Consul says ['n1']"],
+    ),
+    "an entry is missing": (placed(db="n1"), known(), ["db runs on ['n1'], Consul says []"]),
+    "an entry is on another node": (
+        placed(green="n1"),
+        known(green="n2"),
+        ["green runs on ['n1'], Consul says ['n2']"],
+    ),
+    "an entry is doubled": (
+        placed(green="n1"),
+        known(green="n1 n1"),
+        ["green runs on ['n1'], Consul says ['n1', 'n1']"],
+    ),
+    "a container is doubled and both are known": (
+        placed(blue="n1, n2"),
+        known(blue="n2 n1"),
+        ["booksservice_blue_1 is there 2 times"],
+    ),
+    "a stopped container is doubled": (
+        placed(blue="n1, n2 exited"),
+        known(blue="n1"),
+        ["booksservice_blue_1 is there 2 times"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENT)
+def test_they_differ_when(case: str) -> None:
+    containers, entries, told = DIFFERENT[case]
+    assert catalogue_differences(BOOKS, containers, entries) == told
