@@ -140,11 +140,14 @@ def _recoveries(
     for link, mean, share in recovery.shares(found):
         say(f"  {share:5.1%}  {mean:5.2f}  {link}")
     name = f"stopped live color, check every {interval} s"
-    return [
+    figures = [
         Figure(f"{name}: detected", recovery.spread([one.detected for one in found]), "-", "-"),
         Figure(f"{name}: recovered", recovery.spread([one.answered for one in found]), target, reference),
         Figure("Jenkins build to new color live", f"{build.seconds:.1f} s", "12 s", "-"),
     ]
+    for figure in figures:
+        say(f"{figure.what}: {figure.value}")
+    return figures
 
 
 def down_and_up(lab: Lab) -> list[Figure]:

@@ -7,8 +7,9 @@ from typing import Any, cast
 import pytest
 
 from lab.errors import CheckFailed
-from scenarios.probe import Answer, Probe
-from scenarios.steps import article, deployments, world
+from scenarios.answers import Answer
+from scenarios.probe import Probe
+from scenarios.steps import article, deployments, verdicts
 from scenarios.steps.world import Story
 
 BOOK = '[{"_id": "%s", "title": "x"}]'
@@ -39,7 +40,7 @@ def noted(name: str, value: object) -> None:
 
 @pytest.mark.parametrize("words", ["1.0-blue 1.1-green", "1.0-blue 1.1-green 1.0-blue 1.1-green"])
 def test_users_were_served_in_turn_when_first_and_last_are_so(words: str) -> None:
-    world.served_in_turn(story(words), "1.0 by blue", "1.1 by green")
+    verdicts.served_in_turn(story(words), "1.0 by blue", "1.1 by green")
 
 
 @pytest.mark.parametrize(
@@ -47,25 +48,25 @@ def test_users_were_served_in_turn_when_first_and_last_are_so(words: str) -> Non
 )
 def test_users_were_not_served_in_turn_when_they_are_not(words: str) -> None:
     with pytest.raises(AssertionError):
-        world.served_in_turn(story(words), "1.0 by blue", "1.1 by green")
+        verdicts.served_in_turn(story(words), "1.0 by blue", "1.1 by green")
 
 
 def test_only_one_served() -> None:
-    world.served_only(story("1.0-blue 1.0-blue"), "1.0 by blue")
+    verdicts.served_only(story("1.0-blue 1.0-blue"), "1.0 by blue")
     for words in ("1.0-blue 1.1-green", "1.1-green", "fails"):
         with pytest.raises(AssertionError):
-            world.served_only(story(words), "1.0 by blue")
+            verdicts.served_only(story(words), "1.0 by blue")
 
 
 def test_one_failed_request_is_told() -> None:
-    world.no_request_fails(story("1.0-blue 1.0-blue"), noted)
+    verdicts.no_request_fails(story("1.0-blue 1.0-blue"), noted)
     with pytest.raises(AssertionError, match=r"3 requests, 1 failed \(http 502\)"):
-        world.no_request_fails(story("1.0-blue fails 1.0-blue"), noted)
+        verdicts.no_request_fails(story("1.0-blue fails 1.0-blue"), noted)
 
 
 def test_without_users_there_is_no_verdict() -> None:
     with pytest.raises(AssertionError, match="no users were asking"):
-        world.no_request_fails(Story(), noted)
+        verdicts.no_request_fails(Story(), noted)
 
 
 # --- what was said ------------------------------------------------------------------------------------------
