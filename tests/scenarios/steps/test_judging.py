@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from lab.errors import CheckFailed
-from scenarios.answers import Answer
+from scenarios.answers import Answer, Outcome
 from scenarios.probe import Probe
 from scenarios.steps import article, deployments, verdicts
 from scenarios.steps.world import Story
@@ -21,8 +21,8 @@ def answers(words: str) -> list[Answer]:
     for at, word in enumerate(words.split()):
         release, _, color = word.partition("-")
         error = "http 502" if word == "fails" else None
-        status = 502 if error else 200
-        told.append(Answer(at, at, at + 0.1, status, release, color, "n1", error))
+        status, outcome = (502, "fail") if error else (200, "ok")
+        told.append(Answer(at, at, at + 0.1, status, release, color, "n1", error, cast(Outcome, outcome)))
     return told
 
 
