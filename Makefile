@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help lab-up lab-down status features test unit lint bench venv
+.PHONY: help lab-up lab-down status features test unit lint bench venv browser
 
 RESULTS = --junitxml=.lab/junit.xml --cucumberjson=.lab/cucumber.json
 
@@ -16,10 +16,10 @@ lab-down: venv ## take the lab down and remove all it made
 status: venv ## what runs, and where
 	@.venv/bin/lab status
 
-features: venv ## play the scenarios on the lab that is up
+features: venv browser ## play the scenarios on the lab that is up
 	@.venv/bin/pytest features/ $(RESULTS)
 
-test: unit lab-up ## unit, then the lab up, then features
+test: unit lab-up browser ## unit, then the lab up, then features
 	@.venv/bin/pytest features/ $(RESULTS)
 
 unit: venv ## the tests that need no machines
@@ -34,3 +34,6 @@ bench: venv ## measure the lab
 
 venv:
 	@lab/host.sh --venv-only
+
+browser:
+	@lab/host.sh --browser

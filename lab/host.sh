@@ -3,6 +3,7 @@
 #
 #   lab/host.sh              all of it (make lab-up runs it first)
 #   lab/host.sh --venv-only  only .venv: needs no Docker and no sudo (make unit, make lint)
+#   lab/host.sh --browser    only a Chromium, for the features that look at pages (make features, make test)
 #
 # Says nothing when nothing is to be done. LAB_YES=1 answers yes to "may I use sudo".
 # Exit: 3 Docker did not answer in time, 4 this host cannot run the lab as it is.
@@ -71,9 +72,14 @@ missing_packages() {
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki ] || echo ca-certificates
 }
 
-install_packages() {
+missing_browser() {
+    # some 300 MB, so a lab without the features goes without it
+    if ! has chromium && ! has chromium-browser && ! has google-chrome; then echo chromium fonts-liberation; fi
+}
+
+install_packages() { # install_packages <names, white space between them>
     local packages
-    packages=$(missing_packages | tr '\n' ' ')
+    packages=$(tr '\n' ' ' <<<"$1")
     packages=${packages% }
     [ -n "$packages" ] || return 0
     has apt-get || stop 4 "This is not Debian or Ubuntu. Install what these Debian packages hold, then run it again:" \
@@ -190,13 +196,17 @@ case ${1:-} in
         make_venv
         exit
         ;;
-    *) stop 2 "usage: lab/host.sh [--venv-only]" ;;
+    --browser)
+        install_packages "$(missing_browser)"
+        exit
+        ;;
+    *) stop 2 "usage: lab/host.sh [--venv-only | --browser]" ;;
 esac
 
 [ "$(uname -s)" = Linux ] || stop 4 "The lab needs Linux: its addresses are on a bridge of this host." \
     "Use a Linux machine with: docker.io vagrant debootstrap python3-venv iproute2 openssh-client rsync curl"
 refuse_other_engine
-install_packages
+install_packages "$(missing_packages)"
 start_docker
 make_venv
 make_go

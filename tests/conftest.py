@@ -13,8 +13,23 @@ import pytest
 
 # All a script finds beside what is played: never this host's docker, curl or systemd.
 REAL = (
-    *("bash", "cat", "cp", "cut", "date", "env", "grep", "mktemp", "mv", "rm", "sed", "sort", "tail"),
-    *("timeout", "wc", "xargs"),
+    *(
+        "bash",
+        "cat",
+        "cp",
+        "cut",
+        "date",
+        "dirname",
+        "env",
+        "grep",
+        "mktemp",
+        "mv",
+        "rm",
+        "sed",
+        "sort",
+        "tail",
+    ),
+    *("timeout", "tr", "wc", "xargs"),
 )
 
 # The nodes have jq 1.6: libjq is real, and as there `-e` exits 0 when no input came.

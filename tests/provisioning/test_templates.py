@@ -79,8 +79,8 @@ def test_the_watch_is_the_one_of_the_article() -> None:
 
 
 def test_what_a_template_wants_and_nobody_gives_is_an_error() -> None:
-    with pytest.raises(UndefinedError, match="'service' is undefined"):
-        render("service/include.conf", LAB)
+    with pytest.raises(UndefinedError, match="'color' is undefined"):
+        render("service/upstream.conf.ctmpl", LAB, service=LAB.services[0])
 
 
 def test_the_words_of_docker_and_consul_template_are_left() -> None:
