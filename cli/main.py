@@ -13,13 +13,13 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from cli import report, screens
+from cli import fault, report, screens
 from lab import config, machines, network
 from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError, LabError
 from lab.shell import Shell
 from provisioning import built, provision
-from scenarios import baseline
+from scenarios import baseline, faults
 from scenarios.deployments import by_hand
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -50,6 +50,7 @@ def cli(context: click.Context, lab_file: Path | None) -> None:
     if lab_file is not None:
         os.environ["LAB_FILE"] = str(lab_file.resolve())  # the Vagrantfile reads it too
     context.obj = config.load()
+    faults.heal_overdue(context.obj, Progress())
 
 
 def _shells(lab: Lab) -> Mapping[str, Shell]:
@@ -186,6 +187,7 @@ def reset(lab: Lab) -> None:
     baseline.reset(lab, _shells(lab), lab.services[0])
 
 
+cli.add_command(fault.fault)
 cli.add_command(report.report)
 
 

@@ -1,13 +1,29 @@
 """Binds the phrases of the features; the Python behind them is in scenarios/steps."""
 
+import secrets
+
 import pytest
 
 from scenarios import recording
 from scenarios.steps.article import *  # noqa: F403
 from scenarios.steps.deployments import *  # noqa: F403
+from scenarios.steps.faults import *  # noqa: F403
 from scenarios.steps.healing import *  # noqa: F403
 from scenarios.steps.verdicts import *  # noqa: F403
 from scenarios.steps.world import *  # noqa: F403
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("lab")
+    group.addoption(
+        "--seed", type=int, default=secrets.randbelow(10**6), help="makes every choice of a fault repeatable"
+    )
+    group.addoption("--pairs", type=int, default=2, help="pairs of faults that features/chaos tries")
+    group.addoption("--times", type=int, default=1, help="how often features/chaos/crash tries each kind")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"seed: {config.getoption('--seed')}"
 
 
 def pytest_configure(config: pytest.Config) -> None:

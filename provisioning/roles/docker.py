@@ -47,6 +47,7 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
     settings = File("/etc/docker/daemon.json", json.dumps(daemon_settings(lab, node), indent=2) + "\n")
     unit = File("/etc/systemd/system/docker.service", UNIT)
     return [
+        File("/etc/lab/name", f"{lab.name}\n"),  # faults refuse a machine that does not carry it
         Package(("docker.io", "curl", "jq", "rsync", "iptables")),
         settings,
         unit,

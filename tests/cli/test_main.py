@@ -31,8 +31,9 @@ def forbidden(*words: object, **options: object) -> NoReturn:
 
 
 @pytest.fixture(autouse=True)
-def no_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A lab may run on this host: nothing here may touch it."""
+    monkeypatch.setattr(machines, "STATE", tmp_path / "state")  # its open faults are not ours to heal
     monkeypatch.setenv("LAB_FILE", str(ROOT / "lab" / "lab.yml"))
     for name in ("up", "destroy", "answering", "shells", "_vagrant", "_engine"):
         monkeypatch.setattr(machines, name, forbidden)

@@ -1,0 +1,133 @@
+"""kill -9 in the middle of every kind of fault: nothing of it is left at its deadline or after `heal --all`.
+
+A child process injects; it is killed at a moment that the seed chooses, from the first write on.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from lab import machines
+from lab.config import Lab
+from lab.shell import Shell
+from lab.waiting import wait_until
+from scenarios import baseline, journal
+from scenarios.faults import FAULTS, ledger
+from scenarios.faults.leftovers import leftovers
+from scenarios.faults.targets import look
+
+LAB = str(Path(sys.executable).with_name("lab"))
+SECONDS = 3.0
+LATEST = 0.6  # seconds after the first write at which the child is killed
+# Every kind of fault with a target; clock is refused on container nodes.
+TARGETS = {
+    "stop": ("the live color",),
+    "kill": ("the live color",),
+    "pause": ("the database",),
+    "restart": ("the live color",),
+    "remove": ("the live color",),
+    "out-of-memory": ("the live color",),
+    "power-cut": ("the node of the live color",),
+    "halt": ("the node of the live color",),
+    "reboot": ("the node of the live color",),
+    "freeze": ("the node of the live color",),
+    "docker-stop": ("the node of the live color",),
+    "docker-kill": ("the node of the live color",),
+    "consul-stop": ("the master",),
+    "consul-kill": ("any node",),
+    "registrator-stop": ("any node",),
+    "isolate": ("the master",),
+    "partition": ("the master | all but the master",),
+    "one-way": ("any node -> the master",),
+    "bridge": ("the master",),
+    "ring": ("every node",),
+    "port-block": ("the database",),
+    "loss": ("any node", "percent=50"),
+    "dns-refused": ("any node",),
+    "delay": ("the database", "ms=300"),
+    "rate": ("any node", "kbit=64"),
+    "cpu": ("any node",),
+    "memory": ("any node",),
+    "disk": ("any node",),
+}
+
+
+def test_every_kind_of_fault_is_tried() -> None:
+    assert set(FAULTS) - set(TARGETS) == {"clock"}
+
+
+def running(lab: Lab, shells: Mapping[str, Shell]) -> set[str]:
+    containers = look(lab, shells).containers
+    return {f"{one.name} on {one.node}" for one in containers if one.state == "running"}
+
+
+def begin_and_kill(name: str, moment: float) -> ledger.Injected:
+    """A child that injects, killed `moment` seconds after it wrote ahead; answers what it wrote."""
+    path = machines.STATE / "faults.jsonl"
+    before = len(ledger.faults(journal.read(path)))
+    words = [LAB, "fault", "inject", name, *TARGETS[name], "--seconds", f"{SECONDS:g}"]
+    child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+
+        def written() -> bool:
+            if child.poll() is not None:
+                raise AssertionError(child.communicate()[1].decode())
+            return len(ledger.faults(journal.read(path))) > before
+
+        wait_until(written, 20, f"{name} to be written ahead")
+        time.sleep(moment)  # a moment of chance in the injection is what is tried here
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    return ledger.faults(journal.read(path))[-1]
+
+
+@pytest.mark.parametrize("end", ["heal --all", "deadline"])
+@pytest.mark.parametrize("name", TARGETS)
+def test_nothing_is_left_after_a_kill(
+    name: str, end: str, *, lab: Lab, shells: Mapping[str, Shell], chance: random.Random, times: int
+) -> None:
+    for round_ in range(times):
+        phase = as_before_after_a_kill(name, end, lab, shells, chance)
+        print(f"{name}, {end}, round {round_ + 1}: killed when it was {phase}; nothing is left")
+
+
+def as_before_after_a_kill(
+    name: str, end: str, lab: Lab, shells: Mapping[str, Shell], chance: random.Random
+) -> str:
+    """Kill, let it end in one of the two ways, look; answers the phase in which the child was killed."""
+    before = running(lab, shells)
+    begun = begin_and_kill(name, chance.uniform(0, LATEST))
+    if end == "heal --all":
+        done = subprocess.run([LAB, "fault", "heal", "--all"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    else:
+        wait_until(lambda: time.time() > begun.deadline, 60, "the deadline")
+        if any(part.place == "host" for part in begun.undo):
+            # No timer lives on a dead node: the next command of any kind ends it.
+            subprocess.run([LAB, "fault", "list"], check=True, capture_output=True)
+    for shell in shells.values():
+        shell.close()
+    wait_until(
+        lambda: not leftovers(shells),
+        20,
+        "nothing to be left",
+        evidence=lambda: "\n".join(leftovers(shells)),
+    )
+    wait_until(lambda: running(lab, shells) >= before, 40, f"{before} to run")
+    return begun.phase
+
+
+@pytest.fixture(scope="module", autouse=True)
+def steady(lab: Lab, shells: Mapping[str, Shell]) -> None:
+    """One baseline for all of them: each must leave the lab as it was."""
+    baseline.reset(lab, shells, lab.services[0])

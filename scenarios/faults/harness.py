@@ -1,0 +1,292 @@
+"""Injects faults and ends them. Every step is in the journal before it is taken.
+
+inject: look, resolve, refuse, write ahead, arm the timers, break. heal: undo, look again, disarm.
+Whatever goes wrong in an injection is undone at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from lab import machines
+from lab.config import Lab
+from lab.errors import CheckFailed, ConfigError, LabError
+from lab.shell import Shell, SshShell
+from lab.waiting import wait_until
+from scenarios import journal
+from scenarios.faults import ledger, timer
+from scenarios.faults.fault import HOST, Fault, On, Part
+from scenarios.faults.host import HostShell, machine
+from scenarios.faults.ledger import Injected
+from scenarios.faults.targets import Found, Snapshot, look
+from scenarios.journal import Journal
+
+T = TypeVar("T")
+DEFAULT_SECONDS = 30.0
+MOST_SECONDS = 600.0
+GRACE = 5.0  # from a fault's planned end to its deadline, when the timer ends it
+SCRIPT_TIMEOUT = 60.0
+BOOT_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A fault that is ready to go: what it means now and every script of it."""
+
+    id: str
+    fault: Fault
+    found: Found
+    places: tuple[On, ...]
+    seconds: float
+
+    @property
+    def parts(self) -> list[Part]:
+        return [part for on in self.places for part in self.fault.parts(on)]
+
+    def script(self, part: Part) -> str:
+        """What runs in one place, the timer included."""
+        if part.place == HOST or not part.inject:
+            return part.inject
+        on = next(on for on in self.places if on.node.name == part.place)
+        return timer.armed(on, part.inject, part.heal, part.healed, self.seconds + GRACE)
+
+
+def new_id() -> str:
+    """Eight digits of which the first four can be the number of a qdisc."""
+    return f"{secrets.randbelow(0xEFFF) + 1:04x}{secrets.token_hex(2)}"
+
+
+def bounded(seconds: float) -> float:
+    if not 0 < seconds <= MOST_SECONDS:
+        raise ConfigError(f"a fault of {seconds:g} s", try_next=f"more than 0, at most {MOST_SECONDS:g} s")
+    return seconds
+
+
+def plan(
+    lab: Lab, snapshot: Snapshot, fault: Fault, target: str, seconds: float, *, chance: random.Random
+) -> Plan:
+    """All of a fault, before anything is touched. Pure. Raises ConfigError or CheckFailed for a refusal."""
+    found = fault.find(snapshot, target, chance)
+    id = new_id()
+    places = tuple(fault.places(id, lab, snapshot, found, bounded(seconds)))
+    dead = sorted({on.node.name for on in places} - snapshot.answering)
+    if dead:
+        raise CheckFailed(
+            f"no fault on {', '.join(dead)}: it does not answer", try_next="lab fault list, or lab up"
+        )
+    for on in places:
+        refusal = fault.refusal(on)
+        if refusal:
+            raise CheckFailed(f'"{fault.name}" is refused: {refusal}', node=on.node.name)
+    return Plan(id, fault, found, places, seconds)
+
+
+class Harness:
+    """Faults on one lab, with their journal. `close` nothing: the shells are the caller's."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        shells: Mapping[str, Shell],
+        path: Path | None = None,
+        *,
+        chance: random.Random | None = None,
+        host: Shell | None = None,
+        way: Callable[[str], str] | None = None,
+    ) -> None:
+        self.lab = lab
+        self.path = path or machines.STATE / "faults.jsonl"
+        self.chance = chance or random.Random()
+        self._shells = shells
+        self._host = host or HostShell()
+        self._way = way or way_in
+        self._journal = Journal(self.path, durable=True)
+
+    def plan(self, fault: Fault, target: str, seconds: float = DEFAULT_SECONDS) -> Plan:
+        bounded(seconds)
+        return plan(self.lab, look(self.lab, self._shells), fault, target, seconds, chance=self.chance)
+
+    def inject(self, fault: Fault, target: str, seconds: float = DEFAULT_SECONDS) -> Injected:
+        """Break the target for `seconds`; the caller heals it, or its timer at the deadline.
+
+        Raises ConfigError or CheckFailed with nothing touched, or LabError with all of it undone.
+        """
+        planned = self.plan(fault, target, seconds)
+        if fault.by_network:
+            self._prove_ways(planned)
+        injected = self._write_ahead(planned)
+        try:
+            self._in_order(planned.parts, lambda part: self._break(planned, part))
+        except BaseException as error:
+            self.heal(injected.id, f"the injection failed: {error}")
+            raise
+        return self._note(injected, "injected")
+
+    def heal(self, id: str, detail: str = "") -> Injected:
+        """Undo a fault and look again; its phase is then healed, unknown or failed.
+
+        Raises ConfigError when no fault has the id.
+        """
+        fault = ledger.find(self.entries(), id)
+        if not fault.is_open:
+            return fault
+        self._note(fault, "heal", detail)
+        outcomes = self._in_order(list(fault.undo), lambda part: self._undo(fault, part))
+        worst = next((o for phase in ("failed", "unknown") for o in outcomes if o[0] == phase), None)
+        return self._note(fault, *(worst or ("healed", detail)))
+
+    def heal_all(self) -> list[Injected]:
+        """Every open fault, the newest first: a later one may hide an earlier one's node."""
+        return [self.heal(fault.id) for fault in reversed(self.open())]
+
+    def open(self) -> list[Injected]:
+        return ledger.open_faults(self.entries())
+
+    def entries(self, warn: Callable[[str], None] = lambda _: None) -> list[journal.Entry]:
+        return journal.read(self.path, warn)
+
+    # --- injecting ------------------------------------------------------------------------------------------
+
+    def _prove_ways(self, planned: Plan) -> None:
+        """A fresh SSH connection to each node, over another interface than the one that will be cut."""
+        nodes = [on.node for on in planned.places]
+        with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
+            ways = list(pool.map(lambda node: self._way(node.name), nodes))
+        for node, address in zip(nodes, ways, strict=True):
+            if address == node.address:
+                raise CheckFailed("SSH comes over the lab's network: the fault would cut it", node=node.name)
+
+    def _write_ahead(self, planned: Plan) -> Injected:
+        with self._alone():
+            held = ledger.holders(self.entries(), planned.found.on)
+            if held:
+                raise CheckFailed(
+                    f'"{held[0].name}" ({held[0].id}) is open on {", ".join(held[0].on)} already',
+                    try_next=f"lab fault heal {held[0].id}",
+                )
+            now = time.time()
+            entry = self._journal.write(
+                ledger.KIND,
+                id=planned.id,
+                phase="inject",
+                name=planned.fault.name,
+                settings=planned.fault.settings(),
+                target=planned.found.asked,
+                on=list(planned.found.on),
+                nodes=[on.node.name for on in planned.places],
+                seconds=planned.seconds,
+                deadline=now + planned.seconds + GRACE,
+                undo=[{"place": p.place, "heal": p.heal, "healed": p.healed} for p in planned.parts],
+            )
+        return ledger.faults([entry])[0]
+
+    def _break(self, planned: Plan, part: Part) -> None:
+        script = planned.script(part)
+        if script:
+            self._shell(part.place).run(script, timeout=SCRIPT_TIMEOUT)
+
+    # --- healing --------------------------------------------------------------------------------------------
+
+    def _undo(self, fault: Injected, part: Part) -> tuple[str, str]:
+        """The phase that one place ends in, and what was seen there."""
+        if part.place != HOST and any(one.place == HOST for one in fault.undo):
+            self._wait_for(part.place)
+        try:
+            script = timer.undone(fault.id, part)
+            done = self._shell(part.place).run(script, check=False, timeout=SCRIPT_TIMEOUT)
+        except LabError as error:
+            if self._is_gone(part.place):
+                return "healed", f"{part.place} is gone"
+            return "unknown", f"{part.place}: {error.what}; {error.last_seen or ''}"
+        seen = (done.stdout + done.stderr).strip()
+        return ("healed", "") if done.exit == 0 else ("failed", f"{part.place}: exit {done.exit}: {seen}")
+
+    def _wait_for(self, node: str) -> None:
+        """A node that has just got its power back; that it never answers is told by the undo."""
+        shell = self._shell(node)
+
+        def answers() -> bool:
+            shell.close()
+            return bool(shell.run("true", timeout=5))
+
+        if self._is_gone(node):
+            return
+        try:
+            wait_until(answers, BOOT_TIMEOUT, f"{node} to answer")
+        except LabError:
+            return
+
+    def _is_gone(self, place: str) -> bool:
+        """The machine itself is no more. Only the host's engine can tell; otherwise it is unknown."""
+        if place == HOST or self.lab.provider != "docker":
+            return False
+        look = f"docker inspect {machine(self.lab, self.lab.node(place))} 2>&1 >/dev/null"
+        return "No such object" in self._host.run(look, check=False, timeout=10).stdout
+
+    # --- both -----------------------------------------------------------------------------------------------
+
+    def _shell(self, place: str) -> Shell:
+        return self._host if place == HOST else self._shells[place]
+
+    def _in_order(self, parts: Sequence[Part], work: Callable[[Part], T]) -> list[T]:
+        """The host's parts at once, then the nodes': each node's engine may need its power first."""
+        first = [part for part in parts if part.place == HOST]
+        then = [part for part in parts if part.place != HOST]
+        with ThreadPoolExecutor(max_workers=max(1, len(first), len(then))) as pool:
+            return [*pool.map(work, first), *pool.map(work, then)]
+
+    def _note(self, fault: Injected, phase: str, detail: str = "") -> Injected:
+        facts = {"id": fault.id, "name": fault.name, "target": fault.target, "on": list(fault.on)}
+        self._journal.write(ledger.KIND, phase=phase, nodes=list(fault.nodes), detail=detail, **facts)
+        return replace(fault, phase=phase, detail=detail)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process writes ahead meanwhile: two could take the same target."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_suffix(".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def hold(fault: Injected) -> None:
+    """Until the fault's planned end: its own time, so there is nothing else to wait for."""
+    threading.Event().wait(max(0.0, fault.at + fault.seconds - time.time()))
+
+
+def way_in(node: str) -> str:
+    """The node's own address at which a fresh SSH connection ends."""
+    shell = SshShell(node, machines.SSH_CONFIG)
+    try:
+        return shell.run("echo $SSH_CONNECTION", sudo=False, timeout=10).stdout.split()[2]
+    finally:
+        shell.close()
+
+
+def heal_overdue(lab: Lab, say: Callable[[str], None]) -> None:
+    """Undo the faults whose deadline has passed; for every `lab` command, so it is quick when there is none.
+
+    Never raises: what it could not do is said, and stays in the journal for the next time.
+    """
+    path = machines.STATE / "faults.jsonl"
+    late = ledger.overdue(journal.read(path), time.time())
+    if not late:
+        return
+    try:
+        harness = Harness(lab, machines.shells(lab), path)
+        for fault in late:
+            now = harness.heal(fault.id, "overdue")
+            what = f"fault {fault.id} ({fault.name} on {', '.join(fault.on)})"
+            say(f"{what} was overdue: {now.phase} {now.detail}".strip())
+    except (LabError, OSError) as error:
+        say(f"{len(late)} faults are overdue and could not be healed: {error}")

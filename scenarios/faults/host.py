@@ -1,0 +1,49 @@
+"""The door to the lab's host: a Shell whose scripts run beside the lab, for what no node can do to itself."""
+
+from __future__ import annotations
+
+import subprocess
+
+from lab.config import Lab, Node
+from lab.errors import TimedOut
+from lab.machines import MARK, ROOT
+from lab.shell import CommandFailed, Result
+from scenarios.faults.fault import HOST
+
+
+class HostShell:
+    """Runs a script with bash in the checkout's folder; `sudo` changes nothing."""
+
+    node = HOST
+
+    def run(self, script: str, *, sudo: bool = True, check: bool = True, timeout: float = 120) -> Result:
+        try:
+            done = subprocess.run(
+                ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TimedOut(
+                f"no end after {timeout:g} s: {script[:200]}", node=HOST, last_seen=str(error.stdout)[-600:]
+            ) from error
+        result = Result(HOST, script, done.returncode, done.stdout, done.stderr)
+        if check and result.exit != 0:
+            raise CommandFailed(result)
+        return result
+
+    def close(self) -> None:
+        return
+
+
+def machine(lab: Lab, node: Node) -> str:
+    """A node's container on the host's engine."""
+    return f"{lab.name}-{node.name}"
+
+
+def only_ours(lab: Lab, node: Node) -> str:
+    """Refuses a container that does not carry the lab's mark; a machine that is gone has nothing to undo."""
+    name = machine(lab, node)
+    label = f"docker inspect -f '{{{{index .Config.Labels \"{MARK}\"}}}}' {name}"
+    return (
+        f'mark=$({label} 2>/dev/null) || {{ echo "{name} is gone"; exit 0; }}\n'
+        f'[ "$mark" = {lab.name} ] || {{ echo "{name} does not belong to the lab {lab.name}" >&2; exit 78; }}'
+    )

@@ -1,0 +1,199 @@
+"""Targets by meaning: "the live color", "the node of the database", "a minority".
+
+`look` asks the lab once and answers a Snapshot; `resolve` is pure.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lab.config import Lab, nearest
+from lab.errors import CheckFailed, ConfigError, LabError
+from lab.shell import Shell, in_parallel
+from provisioning.roles.service import COLORS
+from provisioning.templates import project
+
+# Containers that the lab has once, by the words for them.
+PARTS = {"nginx": "nginx", "Jenkins": "jenkins", "the Swarm manager": "swarm-master"}
+MEANINGS = (
+    "the live color",
+    "the idle color",
+    "the database",
+    *PARTS,
+    "the master",
+    "any node",
+    "every node",
+    "a minority",
+    "all but the master",
+    "the node of ...",
+)
+LISTING = "docker ps -a --no-trunc --format '{{json .}}'"
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container as its node's engine knows it; `ports` are those published on the node, lowest first."""
+
+    name: str
+    id: str
+    node: str
+    state: str
+    ports: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The lab at one moment: who answers, which container is where, which color is live."""
+
+    master: str
+    nodes: tuple[str, ...]
+    project: str
+    answering: frozenset[str]
+    containers: tuple[Container, ...]
+    live: str | None
+
+    def on(self, node: str) -> list[Container]:
+        return [one for one in self.containers if one.node == node]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a target meant: its nodes, and the container when it is one."""
+
+    asked: str
+    nodes: tuple[str, ...]
+    container: Container | None = None
+    groups: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def on(self) -> tuple[str, ...]:
+        """The names that no other fault may hold at the same time."""
+        if self.container:
+            return (f"{self.container.name} on {self.container.node}",)
+        return self.nodes
+
+
+# --- deciding ---------------------------------------------------------------------------------------------
+
+
+def resolve(snapshot: Snapshot, target: str, chance: random.Random) -> Found:
+    """The nodes or the container a target means now; every choice is `chance`'s, so a seed repeats it."""
+    nodes = _nodes(snapshot, target, chance)
+    if nodes is not None:
+        return Found(target, nodes)
+    if target.startswith("the node of "):
+        inner = resolve(snapshot, target.removeprefix("the node of "), chance)
+        return Found(target, inner.nodes)
+    return _container(snapshot, target)
+
+
+def _nodes(snapshot: Snapshot, target: str, chance: random.Random) -> tuple[str, ...] | None:
+    others = tuple(sorted(name for name in snapshot.nodes if name != snapshot.master))
+    match target:
+        case "the master":
+            return (snapshot.master,)
+        case "any node":  # of those that carry services
+            return (chance.choice(others),)
+        case "every node":
+            return snapshot.nodes
+        case "a minority":
+            return tuple(sorted(chance.sample(others, (len(snapshot.nodes) - 1) // 2)))
+        case "all but the master":
+            return others
+    return (target,) if target in snapshot.nodes else None
+
+
+def _container(snapshot: Snapshot, target: str) -> Found:
+    name, _, node = target.partition(" on ")
+    wanted = _container_name(snapshot, name)
+    there = [
+        one
+        for one in snapshot.containers
+        if one.name == wanted and (not node or one.node == node) and not _shadowed(snapshot, one)
+    ]
+    if not there:
+        known = {*snapshot.nodes, *MEANINGS, *(one.name for one in snapshot.containers)}
+        unseen = sorted(set(snapshot.nodes) - snapshot.answering)
+        silent = f" ({', '.join(unseen)} did not answer)" if unseen else ""
+        meant = f', which means "{wanted}",' if wanted != name else ""
+        raise ConfigError(
+            f'the target "{target}"{meant} matches nothing{silent}{nearest(target, known - {target})}',
+            try_next="one of: " + ", ".join((*MEANINGS, *snapshot.nodes)),
+        )
+    if len(there) > 1:
+        raise ConfigError(
+            f'the target "{target}" matches {len(there)} containers',
+            try_next=f"{name} on {there[0].node}",
+        )
+    return Found(target, (there[0].node,), there[0])
+
+
+def _shadowed(snapshot: Snapshot, one: Container) -> bool:
+    """A leftover: stopped, while one of the same name runs elsewhere and belongs to a service."""
+    return (
+        one.state != "running"
+        and one.name.startswith(f"{snapshot.project}_")
+        and any(other.name == one.name and other.state == "running" for other in snapshot.containers)
+    )
+
+
+def _container_name(snapshot: Snapshot, word: str) -> str:
+    if word in PARTS:
+        return PARTS[word]
+    if word == "the database":
+        return f"{snapshot.project}_db_1"
+    if word not in ("the live color", "the idle color"):
+        return word
+    if snapshot.live is None:
+        raise CheckFailed(f'"{word}" cannot be told: Consul names no live color', try_next="lab status")
+    idle = next(color for color in COLORS if color != snapshot.live)
+    return f"{snapshot.project}_{snapshot.live if word == 'the live color' else idle}_1"
+
+
+def parse_containers(node: str, listing: str) -> list[Container]:
+    """The lines of LISTING as records."""
+    found = []
+    for line in listing.splitlines():
+        told = json.loads(line)
+        ports = {int(port) for port in re.findall(r":(\d+)->", told["Ports"])}
+        found.append(Container(told["Names"], told["ID"], node, told["State"], tuple(sorted(ports))))
+    return found
+
+
+# --- doing ------------------------------------------------------------------------------------------------
+
+
+def look(lab: Lab, shells: Mapping[str, Shell]) -> Snapshot:
+    """One round trip a node. A node or engine that does not answer is told by `answering`."""
+    service = lab.services[0]
+    color = f"curl -fsS -m 2 http://localhost:8500/v1/kv/services/{service.name}/color?raw"
+
+    def ask(node: str) -> str | None:
+        script = f"timeout 5 {LISTING} 2>/dev/null"
+        if node == lab.master.name:
+            script += f"; echo; {color} 2>/dev/null; true"
+        try:
+            return shells[node].run(script, check=False, timeout=15).stdout
+        except LabError:
+            return None
+
+    answers = in_parallel(ask, [node.name for node in lab.nodes])
+    live: str | None = None
+    if answers[lab.master.name] is not None:
+        listing, _, word = str(answers[lab.master.name]).rpartition("\n")
+        answers[lab.master.name] = listing
+        live = word if word in COLORS else None
+    return Snapshot(
+        master=lab.master.name,
+        nodes=tuple(node.name for node in lab.nodes),
+        project=project(service),
+        answering=frozenset(node for node, answer in answers.items() if answer is not None),
+        containers=tuple(
+            one for node, answer in answers.items() for one in parse_containers(node, (answer or "").strip())
+        ),
+        live=live,
+    )

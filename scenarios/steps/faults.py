@@ -1,0 +1,144 @@
+"""Faults as phrases: one a kind, `TARGET PHRASE for 10 seconds` or `... for up to 60 seconds`.
+
+"for N seconds" ends when the fault was healed and looked at again. With "up to" the scenario goes on while
+the fault lasts. Whatever happens, the scenario's faults are healed at its end.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+from pytest_bdd import given, parsers, then, when
+
+from lab.config import Lab
+from lab.errors import CheckFailed, LabError
+from lab.shell import Shell
+from lab.waiting import wait_until
+from provisioning.roles.service import COLORS
+from scenarios.deployments import by_hand
+from scenarios.faults import FAULTS, Fault, Harness, Injected, made
+from scenarios.faults.harness import hold
+from scenarios.faults.leftovers import leftovers
+from scenarios.faults.steady import unsteady
+from scenarios.steps.world import Story
+
+Step = Callable[..., None]
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """Of this scenario alone: the same seed repeats it, whatever ran before."""
+    return random.Random(f"{request.config.getoption('--seed')} {request.node.nodeid}")
+
+
+@pytest.fixture
+def times(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--times"))
+
+
+class Scenario:
+    """The faults of one scenario; the newest is the one that "the fault" means."""
+
+    def __init__(self, harness: Harness) -> None:
+        self.harness = harness
+        self.begun: list[Injected] = []
+
+    def inject(self, fault: Fault, target: str, seconds: float) -> Injected:
+        injected = self.harness.inject(fault, target, seconds)
+        self.begun.append(injected)
+        print(f"{injected.name} {injected.id} on {', '.join(injected.on)}")
+        return injected
+
+    def heal(self) -> None:
+        """Every fault of the scenario, the newest first. Raises CheckFailed when one is not seen healed."""
+        healed = [self.harness.heal(fault.id) for fault in reversed(self.begun)]
+        left = [f"{one.name} {one.id}: {one.phase} {one.detail}" for one in healed if one.is_open]
+        if left:
+            raise CheckFailed(
+                "faults are not seen healed", last_seen="\n".join(left), try_next="lab fault heal"
+            )
+
+
+@pytest.fixture
+def faults(lab: Lab, shells: Mapping[str, Shell], chance: random.Random) -> Iterator[Scenario]:
+    scenario = Scenario(Harness(lab, shells, chance=chance))
+    yield scenario
+    scenario.heal()
+
+
+def phrase(kind: type[Fault]) -> str:
+    """The regex of a kind's steps."""
+    return rf"(?P<target>.+?) (?P<what>{kind.phrase}) for (?P<up_to>up to )?(?P<seconds>\d+) seconds"
+
+
+def fault_of(kind: type[Fault], what: str) -> Fault:
+    """The fault that a phrase means, with the settings it names."""
+    found = re.fullmatch(kind.phrase, what)
+    assert found is not None, f"{what!r} is no phrase of {kind.name}"
+    return made(kind.name, **{key: word for key, word in found.groupdict().items() if word is not None})
+
+
+def step(kind: type[Fault]) -> Step:
+    def break_it(
+        faults: Scenario, story: Story, *, target: str, what: str, up_to: str | None, seconds: str
+    ) -> None:
+        injected = faults.inject(fault_of(kind, what), target, float(seconds))
+        story.fault_at, story.victim = injected.at, injected.on[0]
+        if not up_to:
+            hold(injected)
+            faults.heal()
+
+    return break_it
+
+
+for _kind in FAULTS.values():
+    given(parsers.re(phrase(_kind)))(when(parsers.re(phrase(_kind)))(step(_kind)))
+
+
+@when("the fault is healed")
+@when("every fault is healed")
+def heal_all(faults: Scenario) -> None:
+    faults.heal()
+
+
+@given("the lab is steady")
+def steady(lab: Lab, shells: Mapping[str, Shell], faults: Scenario) -> None:
+    """The scenario does not begin unless the steady state holds."""
+    wrong = unsteady(lab, shells, faults.harness)
+    if wrong:
+        raise CheckFailed(
+            "the lab is not steady, so the scenario does not begin",
+            last_seen="\n".join(wrong),
+            try_next="lab up",
+        )
+
+
+@then(parsers.parse("the lab is steady again within {limit:d} seconds"))
+def steady_again(lab: Lab, shells: Mapping[str, Shell], faults: Scenario, limit: int) -> None:
+    def is_steady() -> bool:
+        wrong = unsteady(lab, shells, faults.harness)
+        if wrong:
+            raise LabError("not steady", last_seen="\n".join(wrong))
+        return True
+
+    begun = time.monotonic()
+    wait_until(is_steady, limit, "the lab to be steady again", try_next="lab status")
+    print(f"steady again after {time.monotonic() - begun:.1f} s")
+
+
+@then("nothing of a fault is left")
+def nothing_left(shells: Mapping[str, Shell]) -> None:
+    assert leftovers(shells) == []
+
+
+@given("the idle color runs beside the live one")
+def idle_runs(lab: Lab, master: Shell) -> None:
+    service = lab.services[0]
+    live = by_hand.live_color(master, service)
+    idle = next(color for color in COLORS if color != live)
+    by_hand.compose(master, service, f"up -d --no-deps {idle}")
+    by_hand.direct_test(master, service, idle)
