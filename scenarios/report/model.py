@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +22,22 @@ from scenarios.verdicts import FaultWindow
 CUT = "cut"
 LANES = ("consul", "swarm", "jenkins", "log")
 MOST_EVENTS = 400  # of one scenario and lane: a page is for reading
-TEXT = 200
+TEXT, SHORT = 200, 34  # characters
 GOOD = {"passing", "running", "SUCCESS", "answers again"}
 BAD = {"critical", "exited", "dead", "FAILURE", "does not answer", ""}
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that was seen: when, in which lane, in words; `mood` is good, bad or plain."""
+    """Something that was seen: when, in which lane, in words; `mood` is good, bad or plain.
+
+    `short` is for the picture, where room is scarce.
+    """
 
     at: float
     lane: str
     text: str
+    short: str
     mood: str
 
 
@@ -150,7 +155,7 @@ def parts(entries: Sequence[Entry]) -> list[Part]:
     """A journal cut into its scenarios. One without an end lasts until the next begins."""
     begins = [index for index, entry in enumerate(entries) if _is(entry, "begin")]
     found = []
-    for index, following in zip(begins, [*begins[1:], len(entries)], strict=True):
+    for index, following in pairwise([*begins, len(entries)]):
         rest = entries[index + 1 : following]
         ends = [place for place, entry in enumerate(rest) if _is(entry, "end")]
         end = rest[ends[0]] if ends else None
@@ -211,7 +216,8 @@ def events(entries: Iterable[Entry]) -> list[Event]:
             continue
         counts[entry.kind] += 1
         if counts[entry.kind] <= MOST_EVENTS:
-            found.append(Event(entry.at, entry.kind, words(entry)[:TEXT], mood(entry)))
+            text, short = words(entry)[:TEXT], short_words(entry)
+            found.append(Event(entry.at, entry.kind, text, short, mood(entry)))
     return found
 
 
@@ -233,6 +239,22 @@ def words(entry: Entry) -> str:
     return (
         f"{facts.get('node', '')} {str(facts.get('source', '')).rpartition('/')[2]}: {facts.get('text', '')}"
     )
+
+
+def short_words(entry: Entry) -> str:
+    """The same in few words: `books-service critical`, `blue exited`, `live: green`."""
+    facts = entry.facts
+    now = facts.get("now") or "gone"
+    if "who" in facts:
+        return "silent" if now == "does not answer" else "answers"
+    if "check" in facts:
+        return f"{facts.get('service') or facts['node']} {now}"
+    if "color_of" in facts:
+        return f"live: {now}"
+    if "container" in facts:
+        parts = str(facts["container"]).split("_")
+        return f"{parts[1] if len(parts) > 1 else parts[0]} {now}"
+    return str(facts.get("text", ""))[:SHORT]
 
 
 def mood(entry: Entry) -> str:

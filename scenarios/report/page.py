@@ -14,6 +14,15 @@ from scenarios.report.model import Report, Scenario
 
 MARKS = {"passed": "✓", "known limit": "≈", "failed": "✗", "cut": "✂"}
 NONE = "\N{EN DASH}"
+# What is shown of a run whose run.json is gone.
+UNKNOWN: dict[str, Any] = {
+    "lab": "a lab",
+    "started": None,
+    "command": "",
+    "seed": None,
+    "check_interval": None,
+    "versions": {},
+}
 # The columns of the table, and the number each one shows.
 COLUMNS = {
     "requests": "requests",
@@ -37,6 +46,7 @@ def render(report: Report) -> str:
     template = environment.get_template("page.html.j2")
     return template.render(
         report=report,
+        facts=UNKNOWN | report.facts,
         scenarios=[
             (f"s{place}", scenario, _picture(scenario)) for place, scenario in enumerate(report.scenarios, 1)
         ],
@@ -45,7 +55,6 @@ def render(report: Report) -> str:
         columns=COLUMNS,
         zero=pictures.zero,
         says=says,
-        versions=report.facts.get("versions", {}),
     )
 
 

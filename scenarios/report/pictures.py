@@ -26,9 +26,10 @@ SERIES = {
 OTHERS = ("#8a6d3b", "#b58900", "#6c71c4")
 MOODS = {"good": "#00855f", "bad": FAILED, "plain": PLAIN}
 RASTER = 1500  # dots; more are drawn as an image inside the SVG, which stays small
-WIDTH, DOTS_HEIGHT, LANE_HEIGHT = 10.0, 2.7, 0.3
+WIDTH, DOTS_HEIGHT, LANE_HEIGHT = 10.0, 2.6, 0.4
 STRIPES = 300  # of the users' lane
-CHARACTER = 0.058  # inches of a letter in a lane
+CHARACTER = 0.049  # inches of a letter in a lane
+ROWS = (0.62, 0.97)  # where the words of a lane stand: beside one another, else above
 LEAST = 0.0002  # seconds; a log scale has no zero
 
 mpl.rcParams.update(
@@ -145,7 +146,7 @@ def _dots(axis: Axes, scenario: Scenario, origin: float) -> None:
     axis.set_ylim(min(took) / 1.6, max(took) * 1.8)
     axis.legend(
         loc="lower left", bbox_to_anchor=(0, 0.985), ncols=6, frameon=False, handletextpad=0.2,
-        columnspacing=1.2, borderaxespad=0, markerscale=1.6,
+        columnspacing=1.2, borderaxespad=0, markerscale=2,
     )  # fmt: skip
 
 
@@ -233,7 +234,7 @@ def stripe(answers: Sequence[Answer], hues: dict[tuple[str, str], str]) -> list[
 
 
 def _bar(axis: Axes, begin: float, end: float, hue: str) -> None:
-    axis.barh(0.25, end - begin, 0.36, begin, color=hue, linewidth=0)
+    axis.barh(0.15, end - begin, 0.22, begin, color=hue, linewidth=0)
 
 
 def _builds(axis: Axes, builds: Sequence[Build], origin: float) -> None:
@@ -249,32 +250,31 @@ def _builds(axis: Axes, builds: Sequence[Build], origin: float) -> None:
 def _marks(axis: Axes, events: Sequence[Event], origin: float) -> None:
     for mood, hue in MOODS.items():
         moments = [event.at - origin for event in events if event.mood == mood]
-        axis.plot(moments, [0.22] * len(moments), linestyle="none", marker="d", markersize=4.5, color=hue)
-    _texts(axis, [(event.at - origin, event.text, MOODS[event.mood]) for event in events])
+        axis.plot(moments, [0.18] * len(moments), linestyle="none", marker="d", markersize=4.5, color=hue)
+    _texts(axis, [(event.at - origin, event.short, MOODS[event.mood]) for event in events])
 
 
 def _texts(axis: Axes, texts: Sequence[tuple[float, str, str]]) -> None:
-    """Words above the marks, as many as fit beside one another; all of them are in the page's list."""
+    """Words above the marks, as many as find room; all of them are in the page's list."""
     low, high = axis.get_xlim()
-    inch = (high - low) / (WIDTH * 0.915)
-    for place, text, hue in fitting(texts, low, high, inch * CHARACTER):
-        axis.text(place, 0.98, text, color=hue, fontsize=6.5, va="top", ha="left", clip_on=True)
+    letter = CHARACTER * (high - low) / (WIDTH * 0.915)
+    for place, row, text, hue in fitting(texts, low, high, letter):
+        axis.text(place, ROWS[row], text, color=hue, fontsize=6.8, va="top", ha="left", clip_on=True)
 
 
 def fitting(
     texts: Sequence[tuple[float, str, str]], low: float, high: float, letter: float
-) -> list[tuple[float, str, str]]:
-    """The texts that do not run into the one before or over the edge; a long one is shortened to its room."""
-    found: list[tuple[float, str, str]] = []
-    inside = sorted(text for text in texts if low <= text[0] <= high)
-    free = low
-    for index, (place, text, hue) in enumerate(inside):
-        following = next((other for other, *_ in inside[index + 1 :] if other > place), high)
-        room = int((max(following, place + 12 * letter) - place) / letter)
-        shown = text if len(text) <= room else text[: max(0, room - 1)] + "…"
-        if place >= free and place + len(shown) * letter <= high + letter:
-            found.append((place, shown, hue))
-            free = place + (len(shown) + 1) * letter
+) -> list[tuple[float, int, str, str]]:
+    """(place, row, text, hue) of the texts that find room in a row; one near the edge is moved inwards."""
+    free = [low] * len(ROWS)
+    found = []
+    for moment, text, hue in sorted(text for text in texts if low <= text[0] <= high):
+        width = len(text) * letter
+        place = max(low, min(moment, high - width))
+        row = next((row for row, until in enumerate(free) if until <= place), None)
+        if row is not None:
+            found.append((place, row, text, hue))
+            free[row] = place + width + letter
     return found
 
 
@@ -284,10 +284,15 @@ def _shade(axis: Axes, scenario: Scenario, origin: float) -> None:
     for fault in scenario.faults:
         if fault.planned_end is not None:
             axis.axvspan(
-                fault.begin - origin, min(fault.planned_end - origin, high), color=SHADE, alpha=0.10, lw=0
+                fault.begin - origin,
+                min(fault.planned_end - origin, high),
+                color=SHADE,
+                alpha=0.10,
+                lw=0,
+                zorder=0,
             )
         if fault.end is not None:
-            axis.axvspan(fault.begin - origin, fault.end - origin, color=SHADE, alpha=0.18, lw=0)
+            axis.axvspan(fault.begin - origin, fault.end - origin, color=SHADE, alpha=0.18, lw=0, zorder=0)
         axis.axvline(fault.begin - origin, color="#8a5a00", linewidth=0.9)
     axis.set_xlim(low, high)
 

@@ -14,6 +14,7 @@ from scenarios.recording import Run
 from scenarios.steps.world import SETTLED, Story
 
 Told = Callable[[str, object], None]
+FELT_WITHIN = 15.0  # seconds in which users must be answered after the last step
 
 
 def settled(story: Story) -> list[Answer]:
@@ -22,7 +23,7 @@ def settled(story: Story) -> list[Answer]:
     if not story.answers:
         seen = len(story.probe.answers)
         probe = story.probe
-        wait_until(lambda: len(probe.answers) >= seen + SETTLED, 15, "answers after the last step")
+        wait_until(lambda: len(probe.answers) >= seen + SETTLED, FELT_WITHIN, "answers after the last step")
         story.answers = probe.stop()
     return story.answers
 

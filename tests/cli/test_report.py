@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli import main as lab_command
+from lab import config
+from scenarios import answers, recording
+from scenarios.answers import Answer
+from scenarios.recording import Run
+
+Said = tuple[int, str, str]
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Runs `lab report WORDS...`; answers its exit code, stdout and stderr."""
+
+    def run(*words: str) -> Said:
+        monkeypatch.setattr("sys.argv", ["lab", "report", *words])
+        code = 0
+        try:
+            lab_command.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(recording, "FAULTS", tmp_path / "faults.jsonl")
+
+
+@pytest.fixture
+def run() -> Run:
+    begun = Run(config.load(config.LAB_FILE), "pytest", None)
+    begun.begin("First")
+    begun.record("probe").write_bytes(answers.line(Answer(1, 1, 1, 200, "1.0", "blue", "", None)))
+    begun.end("passed")
+    return begun
+
+
+def test_the_path_of_the_newest_report_is_printed(lab: Callable[..., Said], run: Run) -> None:
+    code, out, _ = lab()
+    assert (code, out.strip()) == (0, str(run.folder / "report.html"))
+    assert "First" in (run.folder / "report.html").read_text()
+    assert (run.folder / "report.json").exists()
+
+
+def test_an_unknown_run_is_a_usage_error(lab: Callable[..., Said], run: Run) -> None:
+    code, _, err = lab("nonsense")
+    assert code == 2 and 'no run "nonsense"' in err
+
+
+def test_a_stored_run_is_judged_again(lab: Callable[..., Said], run: Run) -> None:
+    assert lab("--recheck", run.folder.name)[0] == 0
+    (run.folder / "01-first" / "probe.jsonl").unlink()
+    code, _, err = lab("--recheck", run.folder.name)
+    assert code == 1 and "First: requests was told as 1, is 0" in err
