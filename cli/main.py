@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from cli import fault, report, screens
+from cli import fault, report, screens, soak
 from lab import config, machines, network
 from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError, LabError
@@ -189,6 +189,7 @@ def reset(lab: Lab) -> None:
 
 cli.add_command(fault.fault)
 cli.add_command(report.report)
+cli.add_command(soak.soak)
 
 
 def main() -> None:

@@ -23,8 +23,10 @@ Feature: A deployment that goes wrong leaves the live color live
     When swarm-master runs
       """
       sudo consul-template -consul localhost:8500 -template "/data/nginx/templates/books-service-green-upstream.conf.ctmpl:/data/nginx/upstreams/books-service.conf:docker kill -s HUP nginx" -once
+      cat /data/nginx/upstreams/books-service.conf
       """
-    Then users were served only 1.0 by blue
+    Then the output shows server 10.100.199.
+    And users were served only 1.0 by blue
     And no request fails
 
   Scenario: Consul is down during a deployment
