@@ -6,7 +6,7 @@ or one of its name runs elsewhere in the swarm. What replaced it is not this fau
 
 from __future__ import annotations
 
-from scenarios.faults.fault import On, containers, lines
+from scenarios.faults.fault import On, Part, containers, lines
 
 FUNCTIONS = """\
 replaced() {{  # ID NAME
@@ -30,6 +30,42 @@ engine() {{  # until the engine answers, 30 s at most
   for _ in $(seq 100); do timeout 5 docker version >/dev/null 2>&1 && return 0; sleep 0.3; done
   echo "the Docker engine does not answer"; return 1
 }}"""
+
+
+# A color that was started again listens on another port: nginx must be told, as at a cut-over.
+REPOINT = """\
+consul=http://localhost:8500
+file=/data/nginx/upstreams/{service}.conf
+servers() {{ grep -o 'server [^;]*' $file | cut -d' ' -f2; }}
+known() {{
+  color=$(curl -fsS -m 3 $consul/v1/kv/services/{service}/color?raw) || return 1
+  curl -fsS -m 3 "$consul/v1/health/service/{service}-$color?passing"
+}}
+open() {{  # every server that nginx knows takes connections
+  for at in $(servers); do timeout 2 bash -c "</dev/tcp/${{at%:*}}/${{at##*:}}" 2>/dev/null || return 1; done
+}}
+nobody() {{ [ "$(known | jq length)" = 0 ]; }}"""
+TURN = """\
+for _ in $(seq 40); do
+  open && exit 0
+  color=$(curl -fsS -m 3 $consul/v1/kv/services/{service}/color?raw)
+  template=/data/nginx/templates/{service}-$color-upstream.conf.ctmpl
+  timeout 10 consul-template -consul localhost:8500 \\
+    -template "$template:$file:docker kill -s HUP nginx" -once >/dev/null 2>&1
+  sleep 0.25
+done"""
+
+
+def repointing(on: On) -> list[Part]:
+    """The part on the master that sends users to the live color's new port; none when it was not hit."""
+    service = on.lab.services[0]
+    live = f"{service.name.replace('-', '')}_{on.live}_1"
+    if live not in {one.name for one in containers(on)}:
+        return []
+    functions = REPOINT.format(service=service.name)
+    turn = lines(functions, TURN.format(service=service.name))
+    there = lines(functions, f'open || nobody || {{ echo "nginx knows another address of {live}"; exit 1; }}')
+    return [Part(on.lab.master.name, "", turn, there, last=True)]
 
 
 def functions(on: On) -> str:

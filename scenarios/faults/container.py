@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from lab.errors import ConfigError
 from scenarios.faults import back
-from scenarios.faults.fault import Fault, On, here, lines, unit, within
+from scenarios.faults.fault import Fault, On, Part, here, lines, unit, within
 
 RUNNING_ONLY = "{name} is {state}, so there is nothing to break"
 SETTINGS = ".[0] | .Config + {HostConfig: .HostConfig}"  # of a container, as the engine takes them
@@ -30,6 +30,9 @@ class ContainerFault(Fault):
         if on.container is not None and on.container.state != "running":
             return RUNNING_ONLY.format(name=on.container.name, state=on.container.state)
         return None
+
+    def parts(self, on: On) -> list[Part]:
+        return [*super().parts(on), *back.repointing(on)]
 
     def heal(self, on: On) -> str:
         return back.bring_back(on)
@@ -76,6 +79,9 @@ class Pause(ContainerFault):
 
     name: ClassVar[str] = "pause"
     phrase: ClassVar[str] = "is paused"
+
+    def parts(self, on: On) -> list[Part]:
+        return Fault.parts(self, on)  # it keeps its port
 
     def inject(self, on: On) -> str:
         return f"docker pause {id_of(on)} >/dev/null"

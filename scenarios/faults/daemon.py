@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from scenarios.faults import back
-from scenarios.faults.fault import Fault, On, lines
+from scenarios.faults.fault import Fault, On, Part, lines
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,9 @@ class DockerStop(Fault):
     name: ClassVar[str] = "docker-stop"
     phrase: ClassVar[str] = "(?:has|have) (?:its|their) Docker daemon stopped"
     takes: ClassVar[str] = "nodes"
+
+    def parts(self, on: On) -> list[Part]:
+        return [*super().parts(on), *back.repointing(on)]
 
     def inject(self, on: On) -> str:
         return "systemctl stop docker.service"

@@ -53,12 +53,21 @@ class On:
 
 @dataclass(frozen=True)
 class Part:
-    """The scripts of a fault in one place: a node's name, or HOST."""
+    """The scripts of a fault in one place: a node's name, or HOST. Empty `inject`: there is only an undo."""
 
     place: str
     inject: str
     heal: str
     healed: str
+    timed: bool = True  # a timer in that place ends it; not where there is no power
+    last: bool = False  # undone after all others
+
+    def mark(self, id: str) -> str:
+        """The name of its timer's unit."""
+        return f"lab-fault-{id}-last" if self.last else f"lab-fault-{id}"
+
+    def home(self, id: str) -> str:
+        return f"{HOME}/{id}-last" if self.last else f"{HOME}/{id}"
 
 
 class Fault:

@@ -34,6 +34,7 @@ from scenarios.journal import Journal
 T = TypeVar("T")
 DEFAULT_SECONDS = 30.0
 MOST_SECONDS = 600.0
+AFTER = 2.0
 GRACE = 5.0  # from a fault's planned end to its deadline, when the timer ends it
 SCRIPT_TIMEOUT = 60.0
 BOOT_TIMEOUT = 60.0
@@ -44,6 +45,7 @@ class Plan:
     """A fault that is ready to go: what it means now and every script of it."""
 
     id: str
+    lab: Lab
     fault: Fault
     found: Found
     places: tuple[On, ...]
@@ -55,10 +57,10 @@ class Plan:
 
     def script(self, part: Part) -> str:
         """What runs in one place, the timer included."""
-        if part.place == HOST or not part.inject:
+        if part.place == HOST or not part.timed:
             return part.inject
-        on = next(on for on in self.places if on.node.name == part.place)
-        return timer.armed(on, part.inject, part.heal, part.healed, self.seconds + GRACE)
+        # What is undone last is given the time to be undone before.
+        return timer.armed(self.lab, self.id, part, self.seconds + GRACE + (AFTER if part.last else 0))
 
 
 def new_id() -> str:
@@ -88,7 +90,7 @@ def plan(
         refusal = fault.refusal(on)
         if refusal:
             raise CheckFailed(f'"{fault.name}" is refused: {refusal}', node=on.node.name)
-    return Plan(id, fault, found, places, seconds)
+    return Plan(id, lab, fault, found, places, seconds)
 
 
 class Harness:
@@ -146,8 +148,14 @@ class Harness:
         return self._note(fault, *(worst or ("healed", detail)))
 
     def heal_all(self) -> list[Injected]:
-        """Every open fault, the newest first: a later one may hide an earlier one's node."""
-        return [self.heal(fault.id) for fault in reversed(self.open())]
+        """Every open fault."""
+        return self.heal_these([fault.id for fault in self.open()])
+
+    def heal_these(self, ids: Sequence[str]) -> list[Injected]:
+        """The newest first: a later fault may hide an earlier one's node. What one hid from the other is
+        tried once more."""
+        first = [self.heal(id) for id in reversed(ids)]
+        return [self.heal(one.id) if one.is_open and len(ids) > 1 else one for one in first]
 
     def open(self) -> list[Injected]:
         return ledger.open_faults(self.entries())
@@ -186,7 +194,7 @@ class Harness:
                 nodes=[on.node.name for on in planned.places],
                 seconds=planned.seconds,
                 deadline=now + planned.seconds + GRACE,
-                undo=[{"place": p.place, "heal": p.heal, "healed": p.healed} for p in planned.parts],
+                undo=[{k: v for k, v in vars(p).items() if k != "inject"} for p in planned.parts],
             )
         return ledger.faults([entry])[0]
 
@@ -239,11 +247,12 @@ class Harness:
         return self._host if place == HOST else self._shells[place]
 
     def _in_order(self, parts: Sequence[Part], work: Callable[[Part], T]) -> list[T]:
-        """The host's parts at once, then the nodes': each node's engine may need its power first."""
-        first = [part for part in parts if part.place == HOST]
-        then = [part for part in parts if part.place != HOST]
-        with ThreadPoolExecutor(max_workers=max(1, len(first), len(then))) as pool:
-            return [*pool.map(work, first), *pool.map(work, then)]
+        """The host's parts at once, then the nodes', which may need their power first, then what is last."""
+        host = [part for part in parts if part.place == HOST]
+        last = [part for part in parts if part.last]
+        nodes = [part for part in parts if part not in host and part not in last]
+        with ThreadPoolExecutor(max_workers=max(1, len(parts))) as pool:
+            return [*pool.map(work, host), *pool.map(work, nodes), *pool.map(work, last)]
 
     def _note(self, fault: Injected, phase: str, detail: str = "") -> Injected:
         facts = {"id": fault.id, "name": fault.name, "target": fault.target, "on": list(fault.on)}

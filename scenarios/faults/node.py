@@ -20,7 +20,8 @@ class NodeFault(Fault):
     def parts(self, on: On) -> list[Part]:
         return [
             Part(HOST, self.inject(on), self.heal(on), self.healed(on)),
-            Part(on.node.name, "", back.bring_back(on), back.are_back(on)),
+            Part(on.node.name, "", back.bring_back(on), back.are_back(on), timed=False),
+            *back.repointing(on),
         ]
 
     def inject(self, on: On) -> str:

@@ -51,7 +51,8 @@ class Rate(Fault):
         within("rate", self.kbit, 8, 1_000_000, "kbit/s")
 
     def inject(self, on: On) -> str:
-        shape = f"tbf rate {self.kbit}kbit burst 16kb latency 400ms"
+        burst = max(5000, self.kbit * 1000 // 8 // 100)  # bytes: some packets, or what a tick lets through
+        shape = f"tbf rate {self.kbit}kbit burst {burst} latency 400ms"
         return lines(
             f"{on.device} || exit 1", FREE_QDISC, f"tc qdisc add dev $dev root handle {handle(on)} {shape}"
         )

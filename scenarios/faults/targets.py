@@ -26,6 +26,7 @@ MEANINGS = (
     *PARTS,
     "the master",
     "any node",
+    "a spare node",
     "every node",
     "a minority",
     "all but the master",
@@ -98,6 +99,8 @@ def _nodes(snapshot: Snapshot, target: str, chance: random.Random) -> tuple[str,
             return (snapshot.master,)
         case "any node":  # of those that carry services
             return (chance.choice(others),)
+        case "a spare node":  # one that carries none now
+            return (chance.choice(_spare(snapshot, others)),)
         case "every node":
             return snapshot.nodes
         case "a minority":
@@ -105,6 +108,18 @@ def _nodes(snapshot: Snapshot, target: str, chance: random.Random) -> tuple[str,
         case "all but the master":
             return others
     return (target,) if target in snapshot.nodes else None
+
+
+def _spare(snapshot: Snapshot, others: tuple[str, ...]) -> list[str]:
+    busy = {
+        one.node
+        for one in snapshot.containers
+        if one.state == "running" and one.name.startswith(f"{snapshot.project}_")
+    }
+    spare = [node for node in others if node not in busy]
+    if not spare:
+        raise CheckFailed("every node carries a part of the service: none is spare", try_next="any node")
+    return spare
 
 
 def _container(snapshot: Snapshot, target: str) -> Found:

@@ -15,15 +15,17 @@ import pytest
 from pytest_bdd import given, parsers, then, when
 
 from lab.config import Lab
-from lab.errors import CheckFailed, LabError
+from lab.errors import CheckFailed, ConfigError, LabError
 from lab.shell import Shell
 from lab.waiting import wait_until
 from provisioning.roles.service import COLORS
+from scenarios import verdicts
 from scenarios.deployments import by_hand
 from scenarios.faults import FAULTS, Fault, Harness, Injected, made
 from scenarios.faults.harness import hold
 from scenarios.faults.leftovers import leftovers
 from scenarios.faults.steady import unsteady
+from scenarios.steps.verdicts import settled
 from scenarios.steps.world import Story
 
 Step = Callable[..., None]
@@ -55,7 +57,7 @@ class Scenario:
 
     def heal(self) -> None:
         """Every fault of the scenario, the newest first. Raises CheckFailed when one is not seen healed."""
-        healed = [self.harness.heal(fault.id) for fault in reversed(self.begun)]
+        healed = self.harness.heal_these([fault.id for fault in self.begun])
         left = [f"{one.name} {one.id}: {one.phase} {one.detail}" for one in healed if one.is_open]
         if left:
             raise CheckFailed(
@@ -99,6 +101,23 @@ for _kind in FAULTS.values():
     given(parsers.re(phrase(_kind)))(when(parsers.re(phrase(_kind)))(step(_kind)))
 
 
+def meant(text: str) -> tuple[Fault, str]:
+    """The fault and the target of a phrase without its seconds. Raises ConfigError for no known phrase."""
+    for kind in FAULTS.values():
+        found = re.fullmatch(phrase(kind), f"{text} for 1 seconds")
+        if found:
+            return fault_of(kind, found["what"]), found["target"]
+    raise ConfigError(f'no fault has the phrase "{text}"', try_next="docs/faults.md")
+
+
+@when(parsers.parse("both faults of the pair are injected for {seconds:d} seconds"))
+def both(faults: Scenario, story: Story, pair: tuple[str, str], seconds: int) -> None:
+    begun = [faults.inject(*meant(text), seconds) for text in pair]
+    story.fault_at, story.victim = begun[0].at, " and ".join(one.on[0] for one in begun)
+    hold(begun[-1])
+    faults.heal()
+
+
 @when("the fault is healed")
 @when("every fault is healed")
 def heal_all(faults: Scenario) -> None:
@@ -133,6 +152,13 @@ def steady_again(lab: Lab, shells: Mapping[str, Shell], faults: Scenario, limit:
 @then("nothing of a fault is left")
 def nothing_left(shells: Mapping[str, Shell]) -> None:
     assert leftovers(shells) == []
+
+
+@then(parsers.parse("users are not served for at least {least:g} seconds"))
+def outage_is_long(story: Story, least: float) -> None:
+    """A known limit, stated as it is: were it overcome, this would tell."""
+    answers = settled(story)
+    assert verdicts.longest_outage(answers) >= least, verdicts.says(answers)
 
 
 @given("the idle color runs beside the live one")

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from lab import machines
+from lab.clients.proxy import ProxyClient
 from lab.config import Lab
 from lab.shell import Shell
 from lab.waiting import wait_until
@@ -124,6 +125,9 @@ def as_before_after_a_kill(
         evidence=lambda: "\n".join(leftovers(shells)),
     )
     wait_until(lambda: running(lab, shells) >= before, 40, f"{before} to run")
+    proxy = ProxyClient(lab)
+    wait_until(proxy.books, 30, "users to be served again")
+    proxy.close()
     return begun.phase
 
 

@@ -202,9 +202,32 @@ def test_other_providers_have_a_clock_of_their_own_and_cannot_be_frozen(lab: Lab
 @pytest.mark.parametrize("name", ["power-cut", "halt", "reboot"])
 def test_virtual_machines_are_vagrants(name: str, lab: Lab, snapshot: Snapshot) -> None:
     other = dataclasses.replace(lab, provider="libvirt")
-    host, _ = plan(other, snapshot, made(name), "swarm-node-01", 30, chance=random.Random(1)).parts
+    host, *_ = plan(other, snapshot, made(name), "swarm-node-01", 30, chance=random.Random(1)).parts
     assert host.inject.startswith("vagrant ")
     assert host.heal == "vagrant up swarm-node-01"
+
+
+TAKEN_DOWN = ["stop", "kill", "restart", "remove", "out-of-memory", "power-cut", "halt", "docker-stop"]
+
+
+@pytest.mark.parametrize("name", TAKEN_DOWN)
+def test_when_the_live_color_was_taken_down_nginx_is_told_its_new_port_last(
+    name: str, lab: Lab, snapshot: Snapshot
+) -> None:
+    where = "the live color" if FAULTS[name].takes == "a container" else "the node of the live color"
+    made_plan = plan(lab, snapshot, made(name), where, 30, chance=random.Random(1))
+    assert [(part.place, part.last) for part in made_plan.parts][-1] == ("swarm-master", True)
+    assert f"--unit=lab-fault-{made_plan.id}-last --on-active=37" in made_plan.script(made_plan.parts[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "where"), [("kill", "the database"), ("pause", "the live color"), ("halt", "swarm-node-02")]
+)
+def test_when_the_live_color_kept_its_port_nginx_is_left_alone(
+    name: str, where: str, lab: Lab, snapshot: Snapshot
+) -> None:
+    made_plan = plan(lab, snapshot, made(name), where, 30, chance=random.Random(1))
+    assert not any(part.last for part in made_plan.parts)
 
 
 class Odd(Fault):

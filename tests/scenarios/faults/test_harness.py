@@ -38,7 +38,7 @@ def test_a_fault_is_in_the_journal_before_anything_is_broken(
     run = node.run
 
     def noting(script: str, **options: object) -> object:
-        if "docker kill" in script:
+        if "docker kill -s KILL" in script:
             seen.append(phases(harness))
         return run(script, **options)  # type: ignore[arg-type]
 
@@ -124,7 +124,7 @@ def test_two_faults_on_the_same_target_are_refused(harness: Harness, shells: dic
         harness.inject(made("kill"), "booksservice_blue_1", 10)
     assert f'"pause" ({first.id}) is open on booksservice_blue_1 on swarm-node-01' in str(error.value)
     assert f"lab fault heal {first.id}" in str(error.value)
-    assert scripts(shells, "docker kill") == []
+    assert scripts(shells, "docker kill -s KILL") == []
 
 
 def test_a_healed_target_can_be_broken_again(harness: Harness) -> None:
@@ -190,7 +190,7 @@ def test_an_interrupt_in_the_middle_is_undone(harness: Harness, shells: dict[str
     node = shells["swarm-node-01"]
     run = node.run
     node.run = lambda script, **options: (  # type: ignore[method-assign]
-        interrupted(script) if "docker kill" in script else run(script, **options)
+        interrupted(script) if "docker kill -s KILL" in script else run(script, **options)
     )
     with pytest.raises(KeyboardInterrupt):
         harness.inject(made("kill"), "the live color", 10)

@@ -60,6 +60,17 @@ def test_a_minority_is_less_than_half_and_never_the_master(snapshot: Snapshot) -
         assert "swarm-master" not in found
 
 
+def test_a_spare_node_carries_nothing_that_runs(snapshot: Snapshot) -> None:
+    for seed in range(20):
+        assert resolve(snapshot, "a spare node", random.Random(seed)).nodes == ("swarm-node-02",)
+
+
+def test_when_every_node_carries_something_none_is_spare(snapshot: Snapshot, chance: random.Random) -> None:
+    running = tuple(replace(one, state="running") for one in snapshot.containers)
+    with pytest.raises(CheckFailed, match="none is spare"):
+        resolve(replace(snapshot, containers=running), "a spare node", chance)
+
+
 WRONG = {
     "the live colour": 'matches nothing; did you mean "the live color"?',
     "swarm-node-1": 'matches nothing; did you mean "swarm-node-01"?',
