@@ -6,6 +6,7 @@ import pytest
 
 from scenarios import recording
 from scenarios.steps.article import *  # noqa: F403
+from scenarios.steps.browser import *  # noqa: F403
 from scenarios.steps.deployments import *  # noqa: F403
 from scenarios.steps.faults import *  # noqa: F403
 from scenarios.steps.healing import *  # noqa: F403

@@ -2,4 +2,4 @@
 
 from pytest_bdd import scenarios
 
-scenarios("blue_green.feature", "automation.feature", "unhappy.feature")
+scenarios("blue_green.feature", "automation.feature", "unhappy.feature", "browser.feature")

@@ -89,6 +89,10 @@ class JenkinsClient:
     def jobs(self) -> tuple[str, ...]:
         return tuple(job["name"] for job in self._json("/api/json")["jobs"])
 
+    def online(self, node: str) -> bool:
+        """A node of Jenkins' is there and takes builds. LabError when Jenkins has none of that name."""
+        return not self._json(f"/computer/{node}/api/json")["offline"]
+
     def _json(self, path: str) -> dict[str, Any]:
         answer = self._ask("GET", path)
         try:

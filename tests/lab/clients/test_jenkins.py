@@ -184,6 +184,15 @@ def test_jobs_are_told_by_name() -> None:
     assert with_jobs({"books-fe": "grey", "books-service": "blue"}).jobs() == ("books-fe", "books-service")
 
 
+@pytest.mark.parametrize("offline", [True, False])
+def test_a_node_is_online_when_jenkins_says_so(offline: bool) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/computer/cd/api/json"
+        return httpx.Response(200, json={"displayName": "cd", "offline": offline})
+
+    assert client(handler).online("cd") is not offline
+
+
 # --- errors -------------------------------------------------------------------------------------------------
 
 ASKED: dict[str, Callable[[JenkinsClient], object]] = {
@@ -192,6 +201,7 @@ ASKED: dict[str, Callable[[JenkinsClient], object]] = {
     "console": lambda client: client.console("books-service", 7),
     "building": lambda client: client.building(),
     "jobs": lambda client: client.jobs(),
+    "online": lambda client: client.online("cd"),
 }
 
 
