@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lab.config import Lab, nearest
@@ -94,19 +94,16 @@ def resolve(snapshot: Snapshot, target: str, chance: random.Random) -> Found:
 
 def _nodes(snapshot: Snapshot, target: str, chance: random.Random) -> tuple[str, ...] | None:
     others = tuple(sorted(name for name in snapshot.nodes if name != snapshot.master))
-    match target:
-        case "the master":
-            return (snapshot.master,)
-        case "any node":  # of those that carry services
-            return (chance.choice(others),)
-        case "a spare node":  # one that carries none now
-            return (chance.choice(_spare(snapshot, others)),)
-        case "every node":
-            return snapshot.nodes
-        case "a minority":
-            return tuple(sorted(chance.sample(others, (len(snapshot.nodes) - 1) // 2)))
-        case "all but the master":
-            return others
+    meanings: dict[str, Callable[[], tuple[str, ...]]] = {
+        "the master": lambda: (snapshot.master,),
+        "any node": lambda: (chance.choice(others),),  # of those that may carry services
+        "a spare node": lambda: (chance.choice(_spare(snapshot, others)),),  # that carries none now
+        "every node": lambda: snapshot.nodes,
+        "a minority": lambda: tuple(sorted(chance.sample(others, (len(snapshot.nodes) - 1) // 2))),
+        "all but the master": lambda: others,
+    }
+    if target in meanings:
+        return meanings[target]()
     return (target,) if target in snapshot.nodes else None
 
 
