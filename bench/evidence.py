@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
+import os
+import random
 import re
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scenarios import verdicts
+from lab import config
+from lab.machines import ROOT
+from scenarios import answers, recording, report, verdicts
+from scenarios.answers import Answer
+from scenarios.journal import Entry
 from scenarios.probe import Probe
 from scenarios.sender import Schedule
 
+Row = tuple[str, str, str, str]  # what, measured, target, reference: a Figure of bench/__main__.py
+
+LAB = str(Path(sys.executable).with_name("lab"))
 RATE = 2000.0
 SECONDS = 10
+DRAWN = 100_000  # requests
+AN_HOUR = 180_000  # requests at 50 a second
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n"
     b"X-Release: 1.0\r\nX-Color: blue\r\nX-Node: here\r\n\r\n[]"
@@ -57,8 +70,14 @@ def server() -> Iterator[int]:
         process.join()
 
 
+def schedule() -> Row:
+    """The probe at its highest rate, and then wrk, both on the same server."""
+    with tempfile.TemporaryDirectory() as folder, server() as port:
+        return (f"probe at {RATE:g}/s", probed(port, Path(folder)), "late p99 under 5 ms", wrk(port))
+
+
 def probed(port: int, folder: Path) -> str:
-    """What a probe at 2000/s met: how late it sent and how long the answers took."""
+    """What a probe at RATE met: how late it sent and how long the answers took."""
     record = folder / "probe.jsonl"
     schedule = Schedule(
         "127.0.0.1", port, "/", RATE, "lo", str(record), timeout=2.0, most=int(RATE * SECONDS)
@@ -102,7 +121,87 @@ def wrk(port: int) -> str:
     return f"wrk: {rate[1]} requests/s, answers p50 {p50[1]}, p99 {p99[1]}"
 
 
+def made_up(folder: Path, count: int) -> Path:
+    """A run of one scenario with `count` requests at 50 a second and an outage; answers its folder."""
+    recording.FAULTS = folder / "faults.jsonl"
+    run = recording.Run(config.load(), "made up", None, folder)
+    begin = run.begin("A scenario").begin
+    with run.record("probe", rate=50).open("wb") as file:
+        for number in range(count):
+            file.write(answers.line(_answer(begin + number / 50, number / count)))
+    run.journal.add(
+        Entry(begin + 0.4 * count / 50, "fault", {"id": "f", "phase": "injected", "name": "kill"})
+    )
+    run.end("passed")
+    return run.folder
+
+
+def _answer(due: float, share: float) -> Answer:
+    took = 0.002 + 0.01 * random.random()
+    if 0.4 < share < 0.5:  # noqa: PLR2004
+        return Answer(due, due, due + took, 502, "", "", "", "http 502", "fail")
+    return Answer(due, due, due + took, 200, "1.0", "blue", "swarm-node-01", None)
+
+
+def drawing() -> Row:
+    """The report of 100,000 requests as a command, and reading their JSON alone."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = made_up(Path(temporary), DRAWN)
+        begin = time.monotonic()
+        subprocess.run([LAB, "report", str(folder)], check=True, capture_output=True)
+        took = time.monotonic() - begin
+        page = (folder / report.PAGE).stat().st_size / 1e6
+        begin = time.monotonic()
+        for record in folder.glob("*/*.jsonl"):
+            for text in record.read_text().splitlines():
+                json.loads(text)
+        alone = time.monotonic() - begin
+    return (
+        f"report of {DRAWN:,} requests",
+        f"{took:.1f} s, a page of {page:.2f} MB",
+        "5 s",
+        f"{alone:.1f} s, reading their JSON alone",
+    )
+
+
+HOUR = """
+import re, sys
+from pathlib import Path
+import pytest, scenarios.steps.verdicts
+
+def most():
+    # Not getrusage: its number is the parent's when that was the bigger one.
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
+
+bare = most()
+from scenarios import report
+from scenarios.answers import Record
+kept = Record(next(Path(sys.argv[1]).glob("*/*.jsonl"))).more()
+report.write(Path(sys.argv[1]))
+print(most(), bare)
+"""
+
+
+def memory() -> Row:
+    """The harness with the answers of an hour in hand while it also draws their report."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = made_up(Path(temporary), AN_HOUR)
+        done = subprocess.run(
+            [sys.executable, "-c", HOUR, str(folder)],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    most, bare = done.stdout.split()
+    return (
+        "memory of the harness, one hour at 50/s",
+        f"{most} MB at the most",
+        "300 MB",
+        f"{bare} MB, with no answer yet",
+    )
+
+
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder, server() as port:
-        print(probed(port, Path(folder)))
-        print(wrk(port))
+    for row in (schedule(), drawing(), memory()):
+        print(" | ".join(row))

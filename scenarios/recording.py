@@ -112,7 +112,12 @@ class Run:
         own = [entry for entry in self.entries() if entry.at >= self.scenario.begin]
         if verdicts.faults(own):
             return
-        words = [entry.facts["text"] for entry in own if entry.kind == "step" and entry.at <= moment]
+        # Without the keyword: "When the live color is stopped" is the fault "the live color is stopped".
+        words = [
+            entry.facts["text"].partition(" ")[2]
+            for entry in own
+            if entry.kind == "step" and entry.at <= moment
+        ]
         facts = {"id": self.scenario.folder.name, "phase": "injected", "target": target}
         self.journal.add(Entry(moment, "fault", {**facts, "name": words[-1] if words else "broken"}))
 

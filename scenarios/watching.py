@@ -218,7 +218,7 @@ class LogWatcher(threading.Thread):
         self._node, self._command, self._source, self._journal = node, command, source, journal
         self._ended = threading.Event()
         self._process: subprocess.Popen[str] | None = None
-        self._sieve = Sieve()
+        self._sieves: dict[str, Sieve] = {}
 
     def run(self) -> None:
         while not self._ended.is_set():
@@ -248,7 +248,8 @@ class LogWatcher(threading.Thread):
             if header:
                 source = header[1]
             elif interesting(source, text):
-                for kept in self._sieve.kept(text[:LINE], time.time()):
+                sieve = self._sieves.setdefault(source, Sieve())
+                for kept in sieve.kept(text[:LINE], time.time()):
                     self._journal.write("log", node=self._node, source=source, text=kept)
 
     def end(self) -> None:

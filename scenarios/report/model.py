@@ -6,6 +6,7 @@ Nothing here needs a lab. What is missing or broken in a folder is a warning in 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -23,6 +24,9 @@ CUT = "cut"
 LANES = ("consul", "swarm", "jenkins", "log")
 MOST_EVENTS = 400  # of one scenario and lane: a page is for reading
 TEXT, SHORT = 200, 34  # characters
+STAMP = re.compile(
+    r"^[0-9][0-9/:.TZ-]+( [0-9:.]+)? ?(\[\w+\] *)?([0-9#]+: *)?([*][0-9]+ )?"
+)  # what a log line begins with
 GOOD = {"passing", "running", "SUCCESS", "answers again"}
 BAD = {"critical", "exited", "dead", "FAILURE", "does not answer", ""}
 
@@ -254,7 +258,10 @@ def short_words(entry: Entry) -> str:
     if "container" in facts:
         parts = str(facts["container"]).split("_")
         return f"{parts[1] if len(parts) > 1 else parts[0]} {now}"
-    return str(facts.get("text", ""))[:SHORT]
+    if "build" in facts:
+        return f"#{facts['build']} {now}"
+    text = STAMP.sub("", str(facts.get("text", "")))
+    return "" if text.startswith("(") else text[:SHORT]
 
 
 def mood(entry: Entry) -> str:

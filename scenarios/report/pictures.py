@@ -14,9 +14,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from scenarios.answers import Answer
 from scenarios.report.model import Build, Event, Scenario
+from scenarios.verdicts import FaultWindow
 
 # Told apart also by those who do not see red or green as others do (Okabe and Ito's palette).
-FAILED, UNKNOWN, SHADE, PLAIN = "#c43c00", "#7d3c98", "#e69f00", "#5b6470"
+FAILED, UNKNOWN, SHADE, DARK, PLAIN = "#c43c00", "#7d3c98", "#e69f00", "#6b4a00", "#5b6470"
 SERIES = {
     ("blue", 0): "#0072b2",
     ("blue", 1): "#56b4e9",
@@ -193,11 +194,7 @@ def _draw(axis: Axes, lane: str, scenario: Scenario, origin: float) -> None:
     if lane == "users":
         _users(axis, scenario, origin)
     elif lane == "faults":
-        for fault in scenario.faults:
-            end = fault.end if fault.end is not None else fault.planned_end
-            _bar(axis, fault.begin - origin, (end or fault.begin + 0.2) - origin, SHADE)
-        texts = [(f.begin - origin, " ".join((f.name, f.target)), "#6b4a00") for f in scenario.faults]
-        _texts(axis, texts)
+        _faults(axis, scenario.faults, origin)
     elif lane == "jenkins":
         _builds(axis, scenario.builds, origin)
         _marks(axis, [e for e in scenario.events if e.lane == lane and "#" not in e.text], origin)
@@ -208,7 +205,8 @@ def _draw(axis: Axes, lane: str, scenario: Scenario, origin: float) -> None:
 def _users(axis: Axes, scenario: Scenario, origin: float) -> None:
     """One stripe a moment: the hue of who answered, or the failure's, as far up as its share."""
     low, high = axis.get_xlim()
-    width = (high - low) / STRIPES
+    # Wide enough for two requests each, or slow asking would look like gaps.
+    width = (high - low) / max(1, min(STRIPES, len(scenario.answers) // 2))
     hues = series(scenario.answers)
     stripes: dict[int, list[Answer]] = {}
     for answer in scenario.answers:
@@ -235,6 +233,18 @@ def stripe(answers: Sequence[Answer], hues: dict[tuple[str, str], str]) -> list[
 
 def _bar(axis: Axes, begin: float, end: float, hue: str) -> None:
     axis.barh(0.15, end - begin, 0.22, begin, color=hue, linewidth=0)
+
+
+def _faults(axis: Axes, faults: Sequence[FaultWindow], origin: float) -> None:
+    """A bar as long as the fault; of one whose end nobody knows, its beginning."""
+    for fault in faults:
+        end = fault.end if fault.end is not None else fault.planned_end
+        if end is None:
+            axis.plot([fault.begin - origin], [0.18], marker="d", markersize=5, color=SHADE)
+        else:
+            _bar(axis, fault.begin - origin, end - origin, SHADE)
+    texts = [(fault.begin - origin, f"{fault.name} ({fault.target})", DARK) for fault in faults]
+    _texts(axis, texts)
 
 
 def _builds(axis: Axes, builds: Sequence[Build], origin: float) -> None:
@@ -268,7 +278,7 @@ def fitting(
     """(place, row, text, hue) of the texts that find room in a row; one near the edge is moved inwards."""
     free = [low] * len(ROWS)
     found = []
-    for moment, text, hue in sorted(text for text in texts if low <= text[0] <= high):
+    for moment, text, hue in sorted(one for one in texts if one[1] and low <= one[0] <= high):
         width = len(text) * letter
         place = max(low, min(moment, high - width))
         row = next((row for row, until in enumerate(free) if until <= place), None)

@@ -104,7 +104,7 @@ def test_a_fault_by_hand_is_noted_under_the_steps_words(tmp_path: Path) -> None:
     begun.note_fault(step.at + 2, "books_blue_1")
     found = [entry for entry in begun.entries() if entry.kind == "fault"]
     assert [(e.at, e.facts["name"], e.facts["target"]) for e in found] == [
-        (step.at + 1, "When the live color is stopped", "books_blue_1")
+        (step.at + 1, "the live color is stopped", "books_blue_1")
     ]
 
 

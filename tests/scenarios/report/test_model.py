@@ -158,9 +158,15 @@ def test_a_record_cut_in_the_middle_of_a_line_is_read_up_to_it(run: Run) -> None
         ("swarm", {"container": "registrator", "node": "n1", "was": "", "now": "running"},
          "registrator on n1: new → running", "registrator running", "good"),
         ("jenkins", {"job": "books", "build": 4, "was": "building", "now": "FAILURE"},
-         "books #4: FAILURE", "", "bad"),
+         "books #4: FAILURE", "#4 FAILURE", "bad"),
         ("log", {"node": "m", "source": "/x/watchers.log", "text": ">>> critical"},
          "m watchers.log: >>> critical", ">>> critical", "plain"),
+        ("log", {"node": "m", "source": "/x/error.log", "text": "2026/11/25 10:21:25 [error] 11#4: *149 no"},
+         "m error.log: 2026/11/25 10:21:25 [error] 11#4: *149 no", "no", "plain"),
+        ("log", {"node": "m", "source": "journal", "text": "2026-11-25T10:21:36.245Z [WARN]  agent: x"},
+         "m journal: 2026-11-25T10:21:36.245Z [WARN]  agent: x", "agent: x", "plain"),
+        ("log", {"node": "m", "source": "journal", "text": "(6 lines more)"}, "m journal: (6 lines more)", "",
+         "plain"),
     ],
 )  # fmt: skip
 def test_an_entry_is_told_in_words(

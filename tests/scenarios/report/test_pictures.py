@@ -38,7 +38,7 @@ def texts(svg: str) -> str:
 
 def test_a_picture_names_what_it_shows() -> None:
     shown = texts(pictures.timeline(FULL))
-    words = "1.0 by blue (428)/failed (72)/kill books_blue_1/books critical/books #4 SUCCESS"
+    words = "1.0 by blue (428)/failed (72)/kill (books_blue_1)/books critical/books #4 SUCCESS"
     lanes = "users/faults/Consul/Swarm/Jenkins/logs/seconds since the fault"
     assert [word for word in f"{words}/{lanes}".split("/") if word not in shown] == []
 
