@@ -51,7 +51,7 @@ Feature: What users feel, and for how long at most
       | the master burns 2 processors                      |
       | all but the master have 200 MiB of disk taken      |
 
-  @known_limit
+  @known-limit
   Scenario Outline: The article has one master: <fault>
     When <fault> for 5 seconds
     Then the lab is steady again within 90 seconds
