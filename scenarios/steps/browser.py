@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -37,16 +37,20 @@ JENKINS_SETTINGS = "/data/jenkins/config.xml"
 # --- the browser --------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """The distribution's Chromium; HostError when this host has none."""
+def program() -> str:
+    """The path of this host's Chromium; HostError when it has none."""
     found = next((path for path in map(shutil.which, PROGRAMS) if path), None)
     if found is None:
         raise HostError("no Chromium is on this host", try_next="lab/host.sh --browser")
+    return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
     # Chromium does not start its sandbox for root.
     words = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=words)
+        browser = playwright.chromium.launch(executable_path=program(), args=words)
         yield browser
         browser.close()
 
@@ -157,8 +161,7 @@ def fits_phone(page: Page, tmp_path: Path) -> None:
 
 @then(parsers.parse("it lists the jobs {names}"))
 def lists_jobs(page: Page, names: str) -> None:
-    jobs = page.locator("#projectstatus a[href^='job/'], #projectstatus a[href^='/job/']")
-    shown = {text for text in jobs.all_inner_texts() if text.strip()}
+    shown = set(page.locator("#projectstatus td:nth-child(3) a").all_inner_texts())
     assert shown == set(names.split(" and "))
 
 
@@ -197,11 +200,15 @@ def turns_blue(page: Page, tmp_path: Path, story: Story) -> None:
 
 
 def ball_of(page: Page, number: int) -> str:
-    """The ball of a build in the history that is shown, such as `blue` or `grey_anime`; "" when not there."""
+    """The ball of a build in the history that is shown; "" when the build is not there."""
     rows = page.locator("#buildHistory tr.build-row", has_text=re.compile(rf"#{number}\b"))
-    sources = rows.locator("img").evaluate_all("found => found.map(one => one.src)")
-    balls = [Path(source).stem for source in sources]
-    return next((ball for ball in balls if re.fullmatch("(blue|red|yellow|grey)(_anime)?", ball)), "")
+    return ball_in(rows.locator("img").evaluate_all("found => found.map(one => one.src)"))
+
+
+def ball_in(pictures: Sequence[str]) -> str:
+    """The ball among pictures, such as `blue` or `grey_anime`; "" when none is one."""
+    stems = [Path(picture).stem for picture in pictures]
+    return next((stem for stem in stems if re.fullmatch("(blue|red|yellow|grey)(_anime)?", stem)), "")
 
 
 @then(parsers.parse("the build ran on the node {name}"))
