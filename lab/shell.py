@@ -78,6 +78,8 @@ class SshShell:
                 return
             try:
                 self._connection.open()
+                # A node that froze keeps its connection: without this the next command would wait an hour.
+                self._connection.transport.channel_timeout = CONNECT_TIMEOUT
             except (OSError, EOFError, paramiko.SSHException) as error:
                 raise LabError(
                     "does not answer over SSH", node=self.node, last_seen=str(error), try_next="lab up"
