@@ -123,8 +123,11 @@ class Harness:
 
         Raises ConfigError or CheckFailed with nothing touched, or LabError with all of it undone.
         """
-        planned = self.plan(fault, target, seconds)
-        if fault.by_network:
+        return self.begin(self.plan(fault, target, seconds))
+
+    def begin(self, planned: Plan) -> Injected:
+        """Inject what was planned just now; as `inject`."""
+        if planned.fault.by_network:
             self._prove_ways(planned)
         injected = self._write_ahead(planned)
         try:

@@ -22,7 +22,7 @@ from provisioning.roles.service import COLORS
 from scenarios import verdicts
 from scenarios.deployments import by_hand
 from scenarios.faults import FAULTS, Fault, Harness, Injected, made
-from scenarios.faults.harness import hold
+from scenarios.faults.harness import Plan, hold
 from scenarios.faults.leftovers import leftovers
 from scenarios.faults.steady import unsteady
 from scenarios.steps.verdicts import settled
@@ -50,7 +50,10 @@ class Scenario:
         self.begun: list[Injected] = []
 
     def inject(self, fault: Fault, target: str, seconds: float) -> Injected:
-        injected = self.harness.inject(fault, target, seconds)
+        return self.begin(self.harness.plan(fault, target, seconds))
+
+    def begin(self, planned: Plan) -> Injected:
+        injected = self.harness.begin(planned)
         self.begun.append(injected)
         print(f"{injected.name} {injected.id} on {', '.join(injected.on)}")
         return injected
@@ -112,7 +115,9 @@ def meant(text: str) -> tuple[Fault, str]:
 
 @when(parsers.parse("both faults of the pair are injected for {seconds:d} seconds"))
 def both(faults: Scenario, story: Story, pair: tuple[str, str], seconds: int) -> None:
-    begun = [faults.inject(*meant(text), seconds) for text in pair]
+    # Both are planned before the first: its target may be where the second would be looked for.
+    planned = [faults.harness.plan(*meant(text), seconds) for text in pair]
+    begun = [faults.begin(one) for one in planned]
     story.fault_at, story.victim = begun[0].at, " and ".join(one.on[0] for one in begun)
     hold(begun[-1])
     faults.heal()
