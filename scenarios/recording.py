@@ -38,7 +38,7 @@ JOURNAL = "journal.jsonl"
 RUN = "run.json"
 DEADLINE = 300  # seconds a scenario may take; the tag @deadline-600 gives another number
 CUT = "Timeout (>"  # how pytest-timeout begins what it says
-KNOWN_LIMIT = "known-limit"
+KNOWN_LIMIT = "known_limit"  # the tag of a scenario that states what the article's design cannot do better
 VERSIONS = ("pytest", "pytest-bdd", "docker", "fabric", "httptools")
 
 
@@ -63,7 +63,9 @@ class Scenario:
 class Run:
     """One run: begins and ends scenarios, and keeps what they leave. `seed` is what made its choices."""
 
-    def __init__(self, lab: Lab, command: str, seed: int | None = None, runs: Path | None = None) -> None:
+    def __init__(
+        self, lab: Lab, command: str, seed: int | str | None = None, runs: Path | None = None
+    ) -> None:
         self.lab = lab
         self.started = time.time()
         self.folder = _new_folder(runs or RUNS, self.started)
@@ -73,7 +75,7 @@ class Run:
         self._faults_seen = len(journal.read(FAULTS))
         self.describe(command, seed)
 
-    def describe(self, command: str, seed: int | None) -> None:
+    def describe(self, command: str, seed: int | str | None) -> None:
         """run.json; again when the seed became known later."""
         facts = {
             "lab": self.lab.name,
@@ -199,9 +201,9 @@ def running(config: pytest.Config) -> Run:
     return config.stash[RUNNING]
 
 
-def seed(config: pytest.Config) -> int | None:
+def seed(config: pytest.Config) -> str | None:
     given = config.getoption("--seed", default=None)
-    return None if given is None else int(given)
+    return None if given is None else str(given)
 
 
 def command(config: pytest.Config) -> str:
@@ -209,20 +211,17 @@ def command(config: pytest.Config) -> str:
     return repeated([str(word) for word in config.invocation_params.args], seed(config))
 
 
-def repeated(words: Sequence[str], chosen: int | None) -> str:
+def repeated(words: Sequence[str], chosen: str | None) -> str:
     """`pytest` with these words, and the seed also when it was not among them."""
-    given = chosen is None or any(word.startswith("--seed") for word in words)
-    return shlex.join(["pytest", *words, *([] if given else ["--seed", str(chosen)])])
+    if chosen is None or any(word.startswith("--seed") for word in words):
+        return shlex.join(["pytest", *words])
+    return shlex.join(["pytest", *words, "--seed", chosen])
 
 
 def deadline_of(tag: str) -> int | None:
     """The seconds that a tag such as `deadline-600` gives, or None for another tag."""
     found = re.fullmatch(r"deadline-([1-9][0-9]*)", tag)
     return int(found[1]) if found else None
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"{KNOWN_LIMIT}: the article's design cannot do better; not a failure")
 
 
 def pytest_bdd_apply_tag(tag: str, function: Any) -> bool | None:

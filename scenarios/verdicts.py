@@ -179,7 +179,8 @@ def _window(told: Sequence[Entry]) -> FaultWindow:
     deadline, seconds = facts.get("deadline"), facts.get("seconds")
     begin = began if began is not None else told[0].at
     planned = float(deadline) if deadline else begin + float(seconds) if seconds else None
-    target = str(facts.get("on") or facts.get("target") or "")
+    on = facts.get("on") or facts.get("target") or ""
+    target = on if isinstance(on, str) else ", ".join(map(str, on))
     return FaultWindow(
         str(facts["id"]), str(facts.get("name", "")), target, begin, planned, ended, str(facts.get("phase"))
     )

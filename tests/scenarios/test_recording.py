@@ -148,7 +148,7 @@ FEATURE = """
       Scenario: Bad
         Given users ask
         Then all is not well
-      @known-limit
+      @known_limit
       Scenario: Limited
         Then all is well
       @deadline-1
@@ -189,7 +189,8 @@ def played(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> tuple[
     pytester.makefile(".feature", small=FEATURE)
     pytester.makepyfile("from pytest_bdd import scenarios\nscenarios('.')")
     result = pytester.runpytest_inprocess(
-        "-p", "no:cacheprovider", "--strict-markers", "-o", "junit_family=xunit1", "--junitxml=junit.xml",
+        "-p", "no:cacheprovider", "--strict-markers", "-o", "junit_family=xunit1",
+        "-o", "markers=known_limit", "--junitxml=junit.xml",
         "--cucumberjson=cucumber.json",
     )  # fmt: skip
     return result, next(recording.RUNS.iterdir())
@@ -263,13 +264,13 @@ def test_without_scenarios_there_is_no_run(pytester: pytest.Pytester) -> None:
     ("words", "seed", "line"),
     [
         (["features/chaos", "-k", "a or b"], None, "pytest features/chaos -k 'a or b'"),
-        (["features/chaos"], 7, "pytest features/chaos --seed 7"),
-        (["--seed", "7"], 7, "pytest --seed 7"),
-        (["--seed=7"], 7, "pytest --seed=7"),
+        (["features/chaos"], "a7", "pytest features/chaos --seed a7"),
+        (["--seed", "7"], "7", "pytest --seed 7"),
+        (["--seed=7"], "7", "pytest --seed=7"),
     ],
     ids=["no seed", "a seed that was chosen", "a seed that was given", "given in one word"],
 )
-def test_the_command_repeats_the_run(words: list[str], seed: int | None, line: str) -> None:
+def test_the_command_repeats_the_run(words: list[str], seed: str | None, line: str) -> None:
     assert recording.repeated(words, seed) == line
 
 

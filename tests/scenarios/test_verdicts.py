@@ -139,8 +139,8 @@ def test_lost_is_acknowledged_and_not_there() -> None:
     [
         ([], []),
         (
-            [fault(1, "inject", name="kill", target="the live", on="b_1", seconds=20), fault(2, "injected")],
-            [FaultWindow("f1", "kill", "b_1", 2, 22, None, "injected")],
+            [fault(1, "inject", name="kill", on=["b_1", "b_2"], seconds=20), fault(2, "injected")],
+            [FaultWindow("f1", "kill", "b_1, b_2", 2, 22, None, "injected")],
         ),
         (
             [fault(1, "inject", name="kill", deadline=31.0), fault(2, "injected"), fault(9, "healed")],
