@@ -37,6 +37,7 @@ FAULTS = machines.STATE / "faults.jsonl"
 JOURNAL = "journal.jsonl"
 RUN = "run.json"
 DEADLINE = 300  # seconds a scenario may take; the tag @deadline-600 gives another number
+EXAMPLE = "_pytest_bdd_example"  # the fixture that every scenario of pytest-bdd has, and only those
 CUT = "Timeout (>"  # how pytest-timeout begins what it says
 KNOWN_LIMIT = "known_limit"  # the tag of a scenario that states what the article's design cannot do better
 VERSIONS = ("pytest", "pytest-bdd", "docker", "fabric", "httptools")
@@ -234,7 +235,8 @@ def pytest_bdd_apply_tag(tag: str, function: Any) -> bool | None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if hasattr(getattr(item, "obj", None), "__scenario__") and not item.get_closest_marker("timeout"):
+        is_scenario = EXAMPLE in getattr(item, "fixturenames", ())
+        if is_scenario and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(DEADLINE))
 
 

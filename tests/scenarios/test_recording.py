@@ -155,6 +155,8 @@ FEATURE = """
       Scenario: Endless
         Given users ask
         When nothing ends
+      Scenario: Hanging
+        When nothing ends
       Scenario Outline: Twice
         Then all is <how>
         Examples:
@@ -184,6 +186,7 @@ def played(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> tuple[
         return path
 
     monkeypatch.setattr(recording, "Watchers", NoWatchers)
+    monkeypatch.setattr(recording, "DEADLINE", 2)
     monkeypatch.setattr(evidence, "collect", archive)
     pytester.makeconftest(CONFTEST)
     pytester.makefile(".feature", small=FEATURE)
@@ -209,15 +212,20 @@ def test_every_scenario_of_a_session_ends_with_its_verdict(played: tuple[pytest.
         "Bad": "failed",
         "Limited": "known limit",
         "Endless": "cut",
+        "Hanging": "cut",
         "Twice [well]": "passed",
     }
-    result.assert_outcomes(passed=3, failed=2)
+    result.assert_outcomes(passed=3, failed=3)
 
 
 def test_a_hanging_scenario_is_cut_at_its_own_deadline(played: tuple[pytest.RunResult, Path]) -> None:
-    end = ends(played[1])["Endless"]
-    assert 1 <= end.facts["seconds"] < 5
-    assert "Timeout (>1" in end.facts["error"]
+    found = ends(played[1])
+    assert "Timeout (>1.0s)" in found["Endless"].facts["error"]
+    assert 1 <= found["Endless"].facts["seconds"] < 5
+
+
+def test_without_a_tag_the_common_deadline_counts(played: tuple[pytest.RunResult, Path]) -> None:
+    assert "Timeout (>2.0s)" in ends(played[1])["Hanging"].facts["error"]
 
 
 def test_evidence_is_collected_before_the_heal_and_its_path_printed(
@@ -225,7 +233,7 @@ def test_evidence_is_collected_before_the_heal_and_its_path_printed(
 ) -> None:
     result, folder = played
     archives = sorted(folder.glob("*-evidence.tar.gz"))
-    assert [path.read_text() for path in archives] == ["before the heal"] * 2
+    assert [path.read_text() for path in archives] == ["before the heal"] * 3
     result.stdout.fnmatch_lines([f"*archive  {archives[0]}*", f"*report   {folder}/report.html*"])
 
 
@@ -243,7 +251,7 @@ def test_numbers_are_properties_in_junit_and_facts_in_the_journal(
 def test_cucumber_json_and_the_page_are_written(
     played: tuple[pytest.RunResult, Path], pytester: pytest.Pytester
 ) -> None:
-    assert len(json.loads((pytester.path / "cucumber.json").read_text())[0]["elements"]) == 5
+    assert len(json.loads((pytester.path / "cucumber.json").read_text())[0]["elements"]) == 6
     assert "Endless" in (played[1] / "report.html").read_text()
 
 
