@@ -39,7 +39,7 @@ RUN = "run.json"
 DEADLINE = 300  # seconds a scenario may take; the tag @deadline-600 gives another number
 EXAMPLE = "_pytest_bdd_example"  # the fixture that every scenario of pytest-bdd has, and only those
 CUT = "Timeout (>"  # how pytest-timeout begins what it says
-KNOWN_LIMIT = "known_limit"  # the tag of a scenario that states what the article's design cannot do better
+KNOWN_LIMIT = "known-limit"
 VERSIONS = ("pytest", "pytest-bdd", "docker", "fabric", "httptools")
 
 
@@ -223,6 +223,10 @@ def deadline_of(tag: str) -> int | None:
     """The seconds that a tag such as `deadline-600` gives, or None for another tag."""
     found = re.fullmatch(r"deadline-([1-9][0-9]*)", tag)
     return int(found[1]) if found else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{KNOWN_LIMIT}: the article's design cannot do better; not a failure")
 
 
 def pytest_bdd_apply_tag(tag: str, function: Any) -> bool | None:

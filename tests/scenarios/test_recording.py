@@ -164,7 +164,7 @@ FEATURE = """
       Scenario: Bad
         Given users ask
         Then all is not well
-      @known_limit
+      @known-limit
       Scenario: Limited
         Then all is well
       @deadline-1
@@ -196,7 +196,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     (place / "conftest.py").write_text(textwrap.dedent(CONFTEST))
     (place / "small.feature").write_text(textwrap.dedent(FEATURE))
     (place / "test_small.py").write_text("from pytest_bdd import scenarios\nscenarios('.')\n")
-    (place / "pytest.ini").write_text("[pytest]\njunit_family = xunit1\nmarkers = known_limit\n")
+    (place / "pytest.ini").write_text("[pytest]\njunit_family = xunit1\n")
     options = [
         "-p",
         "no:cacheprovider",
