@@ -16,7 +16,8 @@ Feature: What one sees in a browser
     When a browser opens http://10.100.199.200:8080/
     Then it lists the jobs books-fe and books-service
     And it shows the node cd online
-    When it clicks books-service > Build Now
+    When a browser opens http://10.100.199.200:8080/
+    And it clicks books-service > Build Now
     Then the build's ball blinks and turns blue
     And the build ran on the node cd
     And `docker ps -a` shows booksservice_green_1 Up

@@ -90,7 +90,7 @@ def click(lab: Lab, page: Page, tmp_path: Path, story: Story, names: str) -> Non
         with closing(JenkinsClient(lab)) as jenkins:
             story.builds = jenkins.last_number(job)
     for name in names.split(" > "):
-        page.get_by_role("link", name=name).first.click()
+        page.get_by_role("link", name=name, exact=True).first.click()
         page.wait_for_load_state()
     keep(page, tmp_path, last)
 
@@ -133,11 +133,10 @@ def lists_books(lab: Lab, page: Page, tmp_path: Path) -> None:
     expect(entries).to_have_count(len(baseline.BOOKS))
     with closing(ProxyClient(lab)) as proxy:
         books = [baseline.kept(book) for book in proxy.books()]
-    assert books == list(baseline.BOOKS)
+    assert books == list(baseline.BOOKS), books
     shown = [entry.splitlines() for entry in entries.all_inner_texts()]
-    assert [[line for line in entry if line] for entry in shown] == [
-        [book["title"], book["author"], book["description"]] for book in books
-    ]
+    wanted = [[book["title"], book["author"], book["description"]] for book in books]
+    assert [[line for line in entry if line] for entry in shown] == wanted, shown
     keep(page, tmp_path, "books")
 
 
@@ -162,7 +161,7 @@ def fits_phone(page: Page, tmp_path: Path) -> None:
 @then(parsers.parse("it lists the jobs {names}"))
 def lists_jobs(page: Page, names: str) -> None:
     shown = set(page.locator("#projectstatus td:nth-child(3) a").all_inner_texts())
-    assert shown == set(names.split(" and "))
+    assert shown == set(names.split(" and ")), shown
 
 
 @then(parsers.parse("it shows the node {name} online"))
@@ -256,7 +255,8 @@ def history_of(jenkins: JenkinsClient) -> dict[str, tuple[int, str]]:
 @then("Jenkins has the jobs and builds it had")
 def has_history(lab: Lab, history: dict[str, tuple[int, str]]) -> None:
     with closing(JenkinsClient(lab)) as jenkins:
-        assert history_of(jenkins) == history
+        now = history_of(jenkins)
+    assert now == history, f"{history} before, {now} after"
     assert any(log for _, log in history.values()), "there was no build to keep"
 
 
