@@ -239,3 +239,13 @@ def test_a_scenario_that_did_not_end_is_a_difference(run: Run) -> None:
 def test_nothing_to_judge_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing to judge"):
         model.recheck(tmp_path)
+
+
+def test_what_came_while_it_was_judged_does_not_change_it() -> None:
+    begun = Run(LAB, "pytest", None)
+    begun.begin("First")
+    begun.end("passed")
+    *before, end = begun.journal.path.read_text().splitlines()
+    late = '{"at": 9e9, "kind": "fault", "id": "f", "phase": "injected"}'
+    begun.journal.path.write_text("\n".join([*before, late, end]) + "\n")
+    assert model.recheck(begun.folder) == []
