@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ from scenarios.answers import Answer
 from scenarios.probe import Probe, Writer
 from scenarios.sender import Schedule
 
+ROOT = Path(__file__).parents[2]
 LAB = config.load(config.LAB_FILE)
 
 
@@ -106,3 +111,35 @@ def test_a_writer_removes_its_own_books_and_no_other(writer: Writer, monkeypatch
     monkeypatch.setattr(probe, "ProxyClient", lambda lab: proxy)
     writer.clean_up()
     assert proxy.ids == ["1", "probe-another-0"]
+
+
+HARNESS = """
+import sys, time
+from scenarios.probe import Probe
+from scenarios.sender import Schedule
+probe = Probe.of(Schedule("127.0.0.1", 9, "/", 50, "lo", sys.argv[1]))
+probe.start()
+print(probe._sender.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_harness_ends_its_probe(tmp_path: Path) -> None:
+    harness = subprocess.Popen(
+        [sys.executable, "-c", HARNESS, str(tmp_path / "p.jsonl")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert harness.stdout is not None
+    sender = Path("/proc") / harness.stdout.readline().strip()
+    assert sender.exists()
+    waiting.wait_until(lambda: (tmp_path / "p.jsonl").exists(), 10, "the first answers")
+    os.kill(harness.pid, signal.SIGKILL)
+    harness.communicate()
+
+    def gone() -> bool:
+        # Nobody may be there to take an orphan's exit code: a zombie has ended too.
+        return not sender.exists() or ") Z " in (sender / "stat").read_text()
+
+    waiting.wait_until(gone, 5, "the sender's end")
