@@ -22,7 +22,7 @@ import docker
 from rich.console import Console
 from rich.table import Table
 
-from bench import ansible_reference, recovery
+from bench import ansible_reference, evidence, faults, recovery
 from lab import config, machines
 from lab.clients.jenkins import JenkinsClient
 from lab.config import Lab
@@ -201,25 +201,36 @@ def cold() -> Figure:
     )
 
 
+def bring_up(lab: Lab) -> list[Figure]:
+    figures = [*again(lab), resets()]
+    figures.append(Figure("memory of the idle lab", f"{idle_memory(lab):.2f} GiB", "2.5 GiB", "-"))
+    return figures + down_and_up(lab)
+
+
+PARTS = ("bring-up", "recovery", "faults", "evidence")
+
+
 @click.command()
 @click.option("--cold", "with_cold", is_flag=True, help="Also build everything from an empty cache.")
-@click.option("--only", type=click.Choice(["bring-up", "recovery"]), help="Measure only this part.")
+@click.option("--only", type=click.Choice(PARTS), multiple=True, help="Measure only this part.")
 @click.option("--runs", default=20, show_default=True, help="How often the live color is stopped.")
 @click.option("--seed", default=1, show_default=True, help="Of the moments at which it is stopped.")
-def main(with_cold: bool, only: str | None, runs: int, seed: int) -> None:
+def main(with_cold: bool, only: tuple[str, ...], runs: int, seed: int) -> None:
     """Measure the lab."""
     lab = config.load()
-    say = Console(stderr=True).print
+    say = Console(stderr=True, highlight=False).print
     say("bringing the lab up")
     lab_command("up")
     lab_command("reset")
-    figures: list[Figure] = []
-    if only != "recovery":
-        figures += [*again(lab), resets()]
-        figures.append(Figure("memory of the idle lab", f"{idle_memory(lab):.2f} GiB", "2.5 GiB", "-"))
-        figures += down_and_up(lab)
-    if only != "bring-up":
-        figures += recoveries(lab, runs, seed, say)
+    work: dict[str, Callable[[], list[Figure]]] = {
+        "bring-up": lambda: bring_up(lab),
+        "recovery": lambda: recoveries(lab, runs, seed, say),
+        "faults": lambda: [Figure(*row) for row in faults.measure(lab)],
+        "evidence": lambda: [
+            Figure(*measure()) for measure in (evidence.schedule, evidence.drawing, evidence.memory)
+        ],
+    }
+    figures = [figure for part in only or PARTS for figure in work[part]()]
     if with_cold:
         figures.append(cold())
     table = Table("figure", "measured", "target", "reference in the same run")

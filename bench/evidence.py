@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -100,6 +101,8 @@ def probed(port: int, folder: Path) -> str:
 
 def wrk(port: int) -> str:
     """wrk on the same server, a connection a request as the probe does; it sends as fast as it can."""
+    if shutil.which("wrk") is None:
+        return "wrk is not installed (apt install wrk)"
     done = subprocess.run(
         [
             "wrk",
@@ -200,8 +203,3 @@ def memory() -> Row:
         "300 MB",
         f"{bare} MB, with no answer yet",
     )
-
-
-if __name__ == "__main__":
-    for row in (schedule(), drawing(), memory()):
-        print(" | ".join(row))
