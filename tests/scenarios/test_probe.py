@@ -134,7 +134,7 @@ def test_a_killed_harness_ends_its_probe(tmp_path: Path) -> None:
     assert harness.stdout is not None
     sender = Path("/proc") / harness.stdout.readline().strip()
     assert sender.exists()
-    waiting.wait_until(lambda: (tmp_path / "p.jsonl").exists(), 10, "the first answers")
+    waiting.wait_until((tmp_path / "p.jsonl").exists, 10, "the first answers")
     os.kill(harness.pid, signal.SIGKILL)
     harness.communicate()
 
