@@ -160,6 +160,11 @@ class Harness:
         first = [self.heal(id) for id in reversed(ids)]
         return [self.heal(one.id) if one.is_open and len(ids) > 1 else one for one in first]
 
+    def forget(self, gone: Sequence[Injected], why: str) -> None:
+        """Faults whose every machine is no more: nothing of them can be left."""
+        for fault in gone:
+            self._note(fault, "healed", why)
+
     def open(self) -> list[Injected]:
         return ledger.open_faults(self.entries())
 
@@ -291,7 +296,11 @@ def heal_overdue(lab: Lab, say: Callable[[str], None]) -> None:
     Never raises: what it could not do is said, and stays in the journal for the next time.
     """
     path = machines.STATE / "faults.jsonl"
-    late = ledger.overdue(journal.read(path), time.time())
+    entries = journal.read(path)
+    if not machines.SSH_CONFIG.exists():
+        Harness(lab, {}, path).forget(ledger.open_faults(entries), "the lab was taken down")
+        return
+    late = ledger.overdue(entries, time.time())
     if not late:
         return
     try:

@@ -28,6 +28,8 @@ class Node(FakeShell):
 def journal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("LAB_FILE", str(ROOT / "lab" / "lab.yml"))
     monkeypatch.setattr(machines, "STATE", tmp_path)
+    monkeypatch.setattr(machines, "SSH_CONFIG", tmp_path / "ssh_config")
+    machines.SSH_CONFIG.touch()
     return tmp_path / "faults.jsonl"
 
 
@@ -147,6 +149,12 @@ def test_bad_input_exits_2_and_leaves_nothing(
     code, out, err = lab(*words)
     assert (code, out, ran(shells), journal.exists()) == (2, "", [], False)
     assert told in err
+
+
+def test_after_lab_down_no_fault_is_open(lab: Lab, shells: dict[str, Node]) -> None:
+    lab("inject", "cpu", "swarm-node-01", "--detach")
+    machines.SSH_CONFIG.unlink()
+    assert lab("heal", "--all") == (0, "", "no fault is open\n")
 
 
 def test_heal_all_of_nothing_needs_no_lab(lab: Lab) -> None:

@@ -291,7 +291,10 @@ def test_a_phase_of_a_fault_whose_beginning_is_lost_is_passed_over(harness: Harn
 
 @pytest.fixture
 def state(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Path:
+    ssh_config = harness.path.parent / "ssh_config"
+    ssh_config.write_text("")
     monkeypatch.setattr(machines, "STATE", harness.path.parent)
+    monkeypatch.setattr(machines, "SSH_CONFIG", ssh_config)
     return harness.path
 
 
@@ -328,19 +331,29 @@ def test_nothing_overdue_costs_no_look_at_the_lab(
     heal_overdue(lab, pytest.fail)
 
 
-def test_a_lab_that_is_down_stops_no_command(
+def test_when_the_lab_was_taken_down_nothing_of_its_faults_is_left(
+    harness: Harness, lab: Lab, state: Path
+) -> None:
+    injected = harness.inject(made("isolate"), "swarm-node-02", 10)
+    machines.SSH_CONFIG.unlink()
+    heal_overdue(lab, pytest.fail)
+    [told] = ledger.faults(journal.read(state))
+    assert (told.id, told.phase, told.detail) == (injected.id, "healed", "the lab was taken down")
+
+
+def test_a_lab_that_does_not_answer_stops_no_command(
     harness: Harness, lab: Lab, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.inject(made("isolate"), "swarm-node-02", 10)
     make_overdue(state)
 
     def down(lab: Lab) -> dict[str, FakeShell]:
-        raise LabError("the lab is not up")
+        raise LabError("nobody is there")
 
     monkeypatch.setattr(machines, "shells", down)
     told: list[str] = []
     heal_overdue(lab, told.append)
-    assert "1 faults are overdue and could not be healed: the lab is not up" in told[0]
+    assert "1 faults are overdue and could not be healed: nobody is there" in told[0]
 
 
 def test_an_id_can_be_the_number_of_a_qdisc() -> None:
