@@ -15,7 +15,7 @@ import platform
 import re
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -245,9 +245,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_bdd_before_scenario(request: pytest.FixtureRequest, feature: Any, scenario: Any) -> None:
-    example = request.node.callspec.id if hasattr(request.node, "callspec") else ""
-    name = f"{scenario.name} [{example}]" if example not in scenario.name else scenario.name
+    name = full_name(scenario.name, request.getfixturevalue(EXAMPLE))
     running(request.config).begin(name, feature.name)
+
+
+def full_name(name: str, example: Mapping[str, str]) -> str:
+    """A scenario's name; with its example's values unless one of them is in it already."""
+    values = [str(value) for value in example.values()]
+    told = not values or any(value in name for value in values)
+    return name if told else f"{name} [{', '.join(values)}]"
 
 
 def pytest_bdd_before_step(request: pytest.FixtureRequest, step: Any) -> None:

@@ -159,10 +159,7 @@ class FaultWindow:
 
 
 def faults(entries: Iterable[Entry]) -> list[FaultWindow]:
-    """The faults of a journal that were injected, in the order they began.
-
-    A fault that was about to be injected and of which nothing more is told may be there: it counts.
-    """
+    """The faults of a journal in the order they began; also one of which only the intent was written."""
     by_id: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.kind == "fault" and "id" in entry.facts:
@@ -174,20 +171,16 @@ def _window(told: Sequence[Entry]) -> FaultWindow:
     facts: dict[str, Any] = {}
     for entry in told:
         facts |= {key: value for key, value in entry.facts.items() if value is not None}
-    began = _moment(told, "injected")
-    ended = _moment(told, "healed")
+    # What was written ahead is the beginning: users may feel a fault before its injection is reported done.
+    begin = told[0].at
+    ended = next((entry.at for entry in told if entry.facts.get("phase") == "healed"), None)
     deadline, seconds = facts.get("deadline"), facts.get("seconds")
-    begin = began if began is not None else told[0].at
     planned = float(deadline) if deadline else begin + float(seconds) if seconds else None
     on = facts.get("on") or facts.get("target") or ""
     target = on if isinstance(on, str) else ", ".join(map(str, on))
     return FaultWindow(
         str(facts["id"]), str(facts.get("name", "")), target, begin, planned, ended, str(facts.get("phase"))
     )
-
-
-def _moment(told: Iterable[Entry], phase: str) -> float | None:
-    return next((entry.at for entry in told if entry.facts.get("phase") == phase), None)
 
 
 def live_colors(entries: Iterable[Entry], service: str) -> list[tuple[float, str]]:

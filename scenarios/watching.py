@@ -28,7 +28,7 @@ PAUSE = 0.5  # seconds between two looks
 WAIT = 2  # seconds Consul may keep a question until something changes
 ANSWERS_WITHIN = 4.0
 LINES_A_SECOND = 20  # of one log; more are counted, not kept
-ALIKE = 10.0  # seconds in which a line like the one before is counted, not kept
+ALIKE = 10.0  # seconds in which a line like one that was kept is counted only
 LINE = 300  # characters
 LOGS = ("/data/consul/logs/watchers.log", "/data/nginx/logs/error.log")
 UNITS = ("docker", "consul", "swarm")
@@ -104,24 +104,24 @@ def interesting(source: str, text: str) -> bool:
 
 
 class Sieve:
-    """Keeps a log readable: of lines that differ in numbers only the first, of a flood the beginning."""
+    """Keeps a log readable: of lines that differ in numbers only one in a while, of a flood the beginning."""
 
     def __init__(self) -> None:
-        self._shape, self._kept_at = "", -ALIKE
+        self._kept_at: dict[str, float] = {}
         self._second, self._count, self._left_out = 0, 0, 0
 
     def kept(self, text: str, now: float) -> list[str]:
         """The lines to keep now that this one came: none, it, or it after how many were left out."""
         shape = re.sub(r"[0-9]+", "#", text)
+        self._kept_at = {known: at for known, at in self._kept_at.items() if now - at < ALIKE}
         if int(now) != self._second:
             self._second, self._count = int(now), 0
-        self._count += 1
-        alike = shape == self._shape and now - self._kept_at < ALIKE
-        if alike or self._count > LINES_A_SECOND:
+        if shape in self._kept_at or self._count >= LINES_A_SECOND:
             self._left_out += 1
             return []
         told = [f"({self._left_out} lines more)"] if self._left_out else []
-        self._shape, self._kept_at, self._left_out = shape, now, 0
+        self._kept_at[shape], self._left_out = now, 0
+        self._count += 1
         return [*told, text]
 
 

@@ -205,8 +205,8 @@ def _draw(axis: Axes, lane: str, scenario: Scenario, origin: float) -> None:
 def _users(axis: Axes, scenario: Scenario, origin: float) -> None:
     """One stripe a moment: the hue of who answered, or the failure's, as far up as its share."""
     low, high = axis.get_xlim()
-    # Wide enough for two requests each, or slow asking would look like gaps.
-    width = (high - low) / max(1, min(STRIPES, len(scenario.answers) // 2))
+    # Wide enough for three requests each, or slow asking would look like gaps.
+    width = (high - low) / max(1, min(STRIPES, len(scenario.answers) // 3))
     hues = series(scenario.answers)
     stripes: dict[int, list[Answer]] = {}
     for answer in scenario.answers:

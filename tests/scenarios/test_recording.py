@@ -50,6 +50,18 @@ def test_a_scenarios_folder_is_its_name(name: str, folder: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "example", "full"),
+    [
+        ("Good", {}, "Good"),
+        ("It is stopped", {"how": "stopped", "seconds": "8"}, "It is stopped"),
+        ("Twice", {"how": "well", "n": "2"}, "Twice [well, 2]"),
+    ],
+)
+def test_scenarios_of_an_outline_differ_in_their_names(name: str, example: dict[str, str], full: str) -> None:
+    assert recording.full_name(name, example) == full
+
+
+@pytest.mark.parametrize(
     ("tag", "seconds"),
     [("deadline-600", 600), ("deadline-0", None), ("deadline-", None), ("deadline-9s", None), ("slow", None)],
 )

@@ -140,11 +140,11 @@ def test_lost_is_acknowledged_and_not_there() -> None:
         ([], []),
         (
             [fault(1, "inject", name="kill", on=["b_1", "b_2"], seconds=20), fault(2, "injected")],
-            [FaultWindow("f1", "kill", "b_1, b_2", 2, 22, None, "injected")],
+            [FaultWindow("f1", "kill", "b_1, b_2", 1, 21, None, "injected")],
         ),
         (
             [fault(1, "inject", name="kill", deadline=31.0), fault(2, "injected"), fault(9, "healed")],
-            [FaultWindow("f1", "kill", "", 2, 31, 9, "healed")],
+            [FaultWindow("f1", "kill", "", 1, 31, 9, "healed")],
         ),
         ([fault(1, "inject", name="kill")], [FaultWindow("f1", "kill", "", 1, None, None, "inject")]),
         ([fault(1, "injected"), fault(2, "unknown")], [FaultWindow("f1", "", "", 1, None, None, "unknown")]),

@@ -98,6 +98,12 @@ def test_a_line_is_told_again_after_a_while() -> None:
     assert sieve.kept("error 2", 1000 + watching.ALIKE) == ["error 2"]
 
 
+def test_two_lines_that_come_in_turn_are_kept_once_each() -> None:
+    sieve = Sieve()
+    told = [line for n in range(6) for line in sieve.kept(f"{'GET' if n % 2 else 'PUT'} {n}", 1000 + n)]
+    assert told == ["PUT 0", "GET 1"]
+
+
 def test_of_a_flood_only_the_beginning_is_kept() -> None:
     sieve = Sieve()
     words = [f"line {chr(97 + n % 26) * (n + 1)}" for n in range(100)]
