@@ -1,7 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help lab-up lab-down status features test unit lint bench venv browser
+.PHONY: help lab-up lab-down status features crash test unit lint bench venv browser
 
 RESULTS = --junitxml=.lab/junit.xml --cucumberjson=.lab/cucumber.json
+SCENARIOS = .venv/bin/pytest features/ --ignore=features/chaos/crash $(RESULTS)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -17,10 +18,13 @@ status: venv ## what runs, and where
 	@.venv/bin/lab status
 
 features: venv browser ## play the scenarios on the lab that is up
-	@.venv/bin/pytest features/ $(RESULTS)
+	@$(SCENARIOS)
+
+crash: venv ## kill the harness in the middle of every kind of fault, ten times
+	@.venv/bin/pytest features/chaos/crash --times 10
 
 test: unit lab-up browser ## unit, then the lab up, then features
-	@.venv/bin/pytest features/ $(RESULTS)
+	@$(SCENARIOS)
 
 unit: venv ## the tests that need no machines
 	@.venv/bin/pytest tests/
