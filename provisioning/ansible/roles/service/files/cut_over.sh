@@ -11,6 +11,7 @@ put_back() {
   if [ "$live" = none ]; then curl -fsS -X DELETE "$key"; else curl -fsS -X PUT -d "$live" "$key"; fi >/dev/null
   echo "$service stays on $live: nginx was not told" >&2
 }
+[ "$(docker inspect -f '{{.State.Running}}' nginx)" = true ] || docker start nginx >/dev/null
 before=$(mktemp)
 trap 'rm -f "$before"' EXIT
 [ ! -e "$upstream" ] || cp "$upstream" "$before"
