@@ -29,7 +29,7 @@ MOODS = {"good": "#00855f", "bad": FAILED, "plain": PLAIN}
 RASTER = 1500  # dots; more are drawn as an image inside the SVG, which stays small
 WIDTH, DOTS_HEIGHT, LANE_HEIGHT = 10.0, 2.6, 0.4
 STRIPES = 300  # of the users' lane
-CHARACTER = 0.049  # inches of a letter in a lane
+CHARACTER = 0.053  # inches of a letter in a lane
 ROWS = (0.62, 0.97)  # where the words of a lane stand: beside one another, else above
 LEAST = 0.0002  # seconds; a log scale has no zero
 
