@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 MARK = "bluegreen-lab"
@@ -156,9 +156,31 @@ class Folder:
         return f"{copy}; echo {self.digest} >{self.path}/.stamp"
 
 
+STALE = "stale"
+
+
+def _stale(keys: tuple[str, ...], since: str) -> str:
+    """Shell that prints STALE when a file, folder or program of these keys is younger than `since`.
+
+    An earlier run may have been cut after it wrote the file and before what reads it was told. `since` is
+    shell that prints seconds of the epoch.
+    """
+    places = {"file": "{}", "folder": "{}/.stamp", "program": "/usr/local/bin/{}"}
+    parts = [key.partition(":") for key in keys]
+    paths = [places[kind].format(name) for kind, _, name in parts if kind in places]
+    return (
+        f"since=$({since}); stat -c %Y {' '.join(paths)} 2>/dev/null | "
+        f"while read -r at; do [ $at -gt ${{since:-0}} ] && echo {STALE} && break; done; true"
+    )
+
+
+def _unit_since(name: str) -> str:
+    return f'date -d "$(systemctl show -P ActiveEnterTimestamp {name})" +%s 2>/dev/null'
+
+
 @dataclass(frozen=True)
 class Unit:
-    """A systemd unit, enabled and running; restarted when a resource of `restart_on` changed.
+    """A systemd unit, enabled and running; restarted when a resource of `restart_on` changed since its start.
 
     A oneshot unit that ran (`active (exited)`) counts as running.
     """
@@ -173,7 +195,8 @@ class Unit:
 
     @property
     def observe(self) -> str:
-        return f"systemctl is-enabled {self.name} 2>/dev/null; systemctl is-active {self.name}; true"
+        state = f"systemctl is-enabled {self.name} 2>/dev/null; systemctl is-active {self.name}"
+        return f"{state}; {_stale(self.restart_on, _unit_since(self.name))}"
 
     def converge(self, observed: str, changed: frozenset[str]) -> str | None:
         wanted = "enabled\nactive" if self.started else "enabled"
@@ -190,7 +213,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Reload:
-    """A running unit takes in its settings anew, without a stop, when a resource of `on` changed."""
+    """A running unit takes in its settings anew, without a stop, when a resource of `on` changed since."""
 
     name: str
     on: tuple[str, ...]
@@ -200,11 +223,19 @@ class Reload:
         return f"reload:{self.name}"
 
     @property
+    def _stamp(self) -> str:
+        return f"/run/{MARK}/reloaded-{self.name}"
+
+    @property
     def observe(self) -> str:
-        return "true"
+        # The later of its start and its last reload.
+        since = f"{{ {_unit_since(self.name)}; stat -c %Y {self._stamp} 2>/dev/null; }} | sort -n | tail -n 1"
+        return _stale(self.on, since)
 
     def converge(self, observed: str, changed: frozenset[str]) -> str | None:
-        return f"systemctl reload {self.name}" if any(key in changed for key in self.on) else None
+        if observed != STALE and not any(key in changed for key in self.on):
+            return None
+        return f"systemctl reload {self.name} && install -D /dev/null {self._stamp}"
 
 
 @dataclass(frozen=True)
@@ -239,7 +270,6 @@ class Container:
     digest: str
     options: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
-    restart_on: tuple[str, ...] = field(default=())
 
     @property
     def key(self) -> str:
@@ -257,7 +287,7 @@ class Container:
 
     def converge(self, observed: str, changed: frozenset[str]) -> str | None:
         state, _, spec = observed.strip().partition(" ")
-        if spec == self.spec and not any(key in changed for key in self.restart_on):
+        if spec == self.spec:
             if state == "running":
                 return None
             # `docker start` also ends a restart loop's waiting; unpause has its own word.

@@ -27,6 +27,7 @@ REAL = (
         "rm",
         "sed",
         "sort",
+        "stat",
         "tail",
     ),
     *("timeout", "tr", "wc", "xargs"),
