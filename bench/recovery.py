@@ -22,6 +22,7 @@ from lab.errors import LabError
 from lab.shell import Shell
 from lab.waiting import wait_until
 from provisioning.templates import project
+from scenarios.verdicts import quantile
 
 LIMIT = 90.0  # seconds in which one fault must be healed
 PAUSE = 0.04
@@ -39,17 +40,11 @@ class Recovery:
     answered: float = 0.0
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` of the values do not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1)]
-
-
 def spread(values: Sequence[float]) -> str:
     """min, median, p95 and max, in seconds."""
     return (
         f"min {min(values):.1f}, median {statistics.median(values):.1f}, "
-        f"p95 {percentile(values, 0.95):.1f}, max {max(values):.1f} s"
+        f"p95 {quantile(sorted(values), 0.95):.1f}, max {max(values):.1f} s"
     )
 
 
