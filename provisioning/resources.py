@@ -105,6 +105,35 @@ class File:
 
 
 @dataclass(frozen=True)
+class OwnFile:
+    """A file that a container's program keeps itself from its first start on.
+
+    It is written anew only when it lacks `needs`, with the container stopped meanwhile: its program would
+    write over it.
+    """
+
+    file: File
+    needs: str
+    container: str
+
+    @property
+    def key(self) -> str:
+        return self.file.key
+
+    @property
+    def observe(self) -> str:
+        return f"grep -qF {shlex.quote(self.needs)} {self.file.path} 2>/dev/null && echo there || true"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        if observed == "there":
+            return None
+        around = "docker {} " + self.container + " >/dev/null 2>&1 || true"
+        return "; ".join(
+            [around.format("stop"), self.file.converge("", changed) or "", around.format("start")]
+        )
+
+
+@dataclass(frozen=True)
 class Program:
     """A built program, linked into /usr/local/bin under a path that names its content."""
 

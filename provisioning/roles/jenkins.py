@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.config import Lab, Node, Service
 from provisioning.built import Built
-from provisioning.resources import Container, Directory, File, Package, Password, Reload, Resource
+from provisioning.resources import Container, Directory, File, OwnFile, Package, Password, Reload, Resource
 from provisioning.roles import Health, container_logs, image, is_master, responds
 from provisioning.templates import render
 
@@ -23,8 +23,10 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
         Directory("/data/jenkins"),
         Directory("/data/jenkins/slaves"),
         Directory("/data/jenkins/slaves/cd", owner="vagrant"),
-        # From its first start on Jenkins keeps these itself.
-        File("/data/jenkins/config.xml", render("jenkins/config.xml", lab), keep=True),
+        # From its first start on Jenkins keeps these itself; without its node `cd` no job can run.
+        OwnFile(
+            File("/data/jenkins/config.xml", render("jenkins/config.xml", lab)), "<name>cd</name>", "jenkins"
+        ),
         Directory("/data/jenkins/jobs"),
         *(resource for service in lab.services for resource in _job(lab, service)),
         Container("jenkins", image(lab, "jenkins"), built.images["jenkins"], options, command),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from getpass import getuser
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab import config
 from provisioning.built import Built
-from provisioning.resources import Container, Directory, File, Password, Reload
+from provisioning.resources import Container, Directory, File, OwnFile, Password, Reload
 from provisioning.roles import jenkins
 
 LAB = config.load(config.LAB_FILE)
@@ -29,7 +32,6 @@ def test_it_is_on_the_master_alone() -> None:
 def test_what_jenkins_writes_itself_is_given_once_and_then_kept() -> None:
     assert {path: file.keep for path, file in FILES.items()} == {
         "/etc/ssh/sshd_config.d/jenkins.conf": False,
-        "/data/jenkins/config.xml": True,
         "/data/jenkins/jobs/books-service/config.xml": True,
         "/data/jenkins/jobs/books-fe/config.xml": True,
     }
@@ -72,3 +74,20 @@ def test_it_is_healthy_only_when(case: str, played: Any) -> None:
     (health,) = jenkins.health(LAB, LAB.master)
     assert (played.run(health.check).returncode == 0) == healthy
     assert all("http://10.100.199.200:8080/computer/cd/" in call for call in played.calls("curl"))
+
+
+def test_settings_without_the_node_cd_are_written_anew_while_jenkins_is_stopped(
+    played: Any, tmp_path: Path
+) -> None:
+    (own,) = (resource for resource in RESOURCES if isinstance(resource, OwnFile))
+    path = tmp_path / "config.xml"
+    here = OwnFile(replace(own.file, path=str(path), owner=getuser()), own.needs, own.container)
+    played.program("docker")
+    for there, written in (("", True), ("<hudson/>", True), ("<slave><name>cd</name></slave>", False)):
+        path.write_text(there)
+        seen = played.run(here.observe).stdout.strip()
+        assert (here.converge(seen, frozenset()) is not None) == written, there
+    script = here.converge("", frozenset()) or ""
+    stop, start = script.index("docker stop jenkins"), script.index("docker start jenkins")
+    assert stop < script.index(f"mv {path}.new") < start
+    assert own.needs in own.file.content
