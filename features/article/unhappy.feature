@@ -37,6 +37,27 @@ Feature: A deployment that goes wrong leaves the live color live
     And users were served only 1.0 by blue
     And no request fails
 
+  Scenario: A deployment lost Consul in its cut-over: Consul notes a color that does not serve
+    Given swarm-master has run
+      """
+      curl -X PUT -d green http://localhost:8500/v1/kv/services/books-service/color
+      """
+    When release 1.1 of books-service is deployed by hand
+    Then the deployment is refused with "Consul notes green as live, but blue serves the users"
+    When Ansible deploys books-service
+    Then Consul says that books-service is green
+    And `docker ps -a` shows booksservice_green_1 Up
+    And users were served 1.0 by blue, then 1.1 by green
+    And no request fails
+
+  Scenario: A playbook that fails is a red build
+    Given the only release left of books-service answers 500
+    When Jenkins deploys books-service
+    Then the deployment is refused with "FAILURE"
+    And its output says "failed its direct test"
+    And users were served only 1.0 by blue
+    And no request fails
+
   Scenario: Two deployments at once
     When two deployments of books-service are started at once
     Then the deployment succeeds

@@ -200,7 +200,22 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
             f"release {release!r} is not an image tag", try_next=f"lab deploy {service.name} 1.1"
         )
     with deployment_lock(master, service):
+        require_agreement(lab, master, service)
         return _deploy(master, service, release, say)
+
+
+def require_agreement(lab: Lab, master: Shell, service: Service) -> None:
+    """Raises CheckFailed when another color serves users than Consul notes: a deployment broke off."""
+    url = f"http://{lab.master.address}{service.path}"
+    headers = master.run(f"curl -fsS -m 5 -o /dev/null -D - {url}", sudo=False, check=False).stdout
+    serves = re.search(r"(?im)^x-color: (\w+)", headers)
+    noted = live_color(master, service)
+    if serves and serves[1] != noted:
+        raise CheckFailed(
+            f"Consul notes {noted or 'no color'} as live, but {serves[1]} serves the users of {service.name}",
+            node=master.node,
+            try_next=f"curl -X PUT -d {serves[1]} {CONSUL}/v1/kv/services/{service.name}/color",
+        )
 
 
 def _deploy(master: Shell, service: Service, release: str, say: Callable[[str], None]) -> Deployed:

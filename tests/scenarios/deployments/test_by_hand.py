@@ -255,3 +255,17 @@ def test_the_upstream_is_changed_only_when_nginx_was_told(
     done = played.run(shell.scripts[0], places={UPSTREAM: str(tmp_path)})
     assert (done.returncode == 0, conf.read_text()) == (ends == "true", upstream)
     assert [path.name for path in tmp_path.glob("*.conf*")] == [conf.name]
+
+
+def test_what_serves_users_is_not_replaced_when_consul_notes_another_color() -> None:
+    shell = master("green", {"-D - http": said("HTTP/1.1 200 OK\r\nX-Color: blue\r\n\r\n")})
+    with pytest.raises(CheckFailed, match="notes green as live, but blue serves") as caught:
+        deploy(shell)
+    assert "-d blue" in (caught.value.try_next or "")
+    assert not shell.ran("docker-compose")
+
+
+@pytest.mark.parametrize("headers", ["", "HTTP/1.1 200 OK\r\nX-Color: blue\r\n", "HTTP/1.1 502 Bad\r\n"])
+def test_a_color_that_serves_or_does_not_answer_is_no_disagreement(headers: str) -> None:
+    shell = master("blue", {"-D - http": said(headers)})
+    assert deploy(shell).color == "green"
