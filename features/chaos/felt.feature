@@ -20,13 +20,11 @@ Feature: What users feel, and for how long at most
       | component     | fault                                                     | seconds |
       | live color    | the live color is stopped                                 | 8       |
       | live color    | the live color is killed                                  | 8       |
-      | live color    | the live color is paused                                  | 9       |
       | live color    | the live color is removed                                 | 8       |
       | live color    | the live color is restarted                               | 8       |
       | live color    | the live color runs out of memory                         | 8       |
       | database      | the database is stopped                                   | 8       |
       | database      | the database is killed                                    | 8       |
-      | database      | the database is paused                                    | 9       |
       | nginx         | nginx is stopped                                          | 8       |
       | nginx         | nginx is killed                                           | 8       |
       | nginx         | nginx is paused                                           | 9       |
@@ -36,6 +34,20 @@ Feature: What users feel, and for how long at most
       | a node        | the node of the database freezes                          | 10      |
       | a node        | the node of the live color loses power                    | 20      |
       | two halves    | the master \| all but the master are partitioned          | 10      |
+
+  # Swarm is told nothing of a container that goes on: for up to a minute it lists it as paused, so the
+  # catalogue cannot be held against its list here.
+  Scenario Outline: <component>: <fault>, with its connections open
+    When <fault> for 4 seconds
+    Then the lab is steady again within 30 seconds
+    And the longest outage is at most 9 seconds
+    And users were served only 1.0 by blue
+    And every acknowledged book is still there
+
+    Examples:
+      | component     | fault                      |
+      | live color    | the live color is paused   |
+      | database      | the database is paused     |
 
   Scenario Outline: Slower, but served: <fault>
     When <fault> for 5 seconds

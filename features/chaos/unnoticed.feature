@@ -48,5 +48,11 @@ Feature: What breaks without any user noticing
       | fault      |
       | is stopped |
       | is killed  |
-      | is paused  |
       | is removed |
+
+  Scenario: The idle color, running beside the live one, is paused
+    Given the idle color runs beside the live one
+    When the idle color is paused for 4 seconds
+    Then the lab is steady again within 30 seconds
+    And no request fails
+    And users were served only 1.0 by blue

@@ -2,14 +2,15 @@
 
     python3 delay_proxy.py MILLISECONDS PORT_FILE
 
-Each way of a connection is late by MILLISECONDS; bytes keep their order and their pace. Of the standard
-library only: a node has no other.
+Each way of a connection is late by MILLISECONDS; bytes keep their order and their pace. SIGTERM ends it after
+the answers under way. Of the standard library only: a node has no other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import struct
 import sys
@@ -18,6 +19,7 @@ from contextlib import suppress
 
 SO_ORIGINAL_DST = 80  # linux/netfilter_ipv4.h
 CHUNK = 65536
+LAST_ANSWER = 0.5  # seconds that a server may take for an answer under way at the end
 HELD = 512  # chunks under way, each direction
 Address = tuple[str, int]
 
@@ -61,9 +63,19 @@ async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, late
 
 
 async def serve(
-    late: float, ready: Callable[[int], None], target: Callable[[socket.socket], Address]
+    late: float,
+    ready: Callable[[int], None],
+    target: Callable[[socket.socket], Address],
+    ending: asyncio.Event,
 ) -> None:
+    """Until `ending`; then the connections under way get the time of one more answer to end in."""
+    under_way: set[asyncio.Task[None]] = set()
+
     async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
         try:
             there = target(writer.get_extra_info("socket"))
             far_reader, far_writer = await asyncio.open_connection(*there)
@@ -78,7 +90,10 @@ async def serve(
 
     server = await asyncio.start_server(meet, "0.0.0.0", 0)
     ready(server.sockets[0].getsockname()[1])
-    await server.serve_forever()
+    await ending.wait()
+    server.close()
+    if under_way:
+        await asyncio.wait(set(under_way), timeout=LAST_ANSWER + 2 * late)
 
 
 def write_port(path: str) -> Callable[[int], None]:
@@ -90,5 +105,11 @@ def write_port(path: str) -> Callable[[int], None]:
     return write
 
 
+async def main(late: float, port_file: str) -> None:
+    ending = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
+    await serve(late, write_port(port_file), sent_to, ending)
+
+
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]) / 1000, write_port(sys.argv[2]), sent_to))
+    asyncio.run(main(int(sys.argv[1]) / 1000, sys.argv[2]))

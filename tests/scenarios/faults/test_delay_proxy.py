@@ -31,11 +31,13 @@ async def through_proxy(text: bytes, behind: int | None = None) -> tuple[bytes, 
     server = await asyncio.start_server(answer_in_capitals, "127.0.0.1", 0)
     there = behind or server.sockets[0].getsockname()[1]
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    proxy = asyncio.create_task(serve(LATE, ready.set_result, lambda _: ("127.0.0.1", there)))
+    ending = asyncio.Event()
+    proxy = asyncio.create_task(serve(LATE, ready.set_result, lambda _: ("127.0.0.1", there), ending))
     try:
         return await ask(await ready, text)
     finally:
-        proxy.cancel()
+        ending.set()
+        await proxy
         server.close()
 
 
@@ -60,3 +62,31 @@ def test_a_port_that_nobody_listens_on_ends_the_connection() -> None:
             return b""
 
     assert asyncio.run(refused()) == b""
+
+
+def test_at_its_end_it_takes_nobody_new_and_lets_the_answers_under_way_out() -> None:
+    async def play() -> tuple[bytes, bool, float]:
+        server = await asyncio.start_server(answer_in_capitals, "127.0.0.1", 0)
+        there = server.sockets[0].getsockname()[1]
+        ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        ending = asyncio.Event()
+        proxy = asyncio.create_task(serve(LATE, ready.set_result, lambda _: ("127.0.0.1", there), ending))
+        port = await ready
+        asking = asyncio.create_task(ask(port, b"books"))
+        await asyncio.sleep(LATE / 2)  # the question is on its way
+        begun = time.monotonic()
+        ending.set()
+        answer, _ = await asking
+        await proxy
+        ended = time.monotonic() - begun
+        try:
+            await ask(port, b"more")
+            refused = False
+        except OSError:
+            refused = True
+        server.close()
+        return answer, refused, ended
+
+    answer, refused, ended = asyncio.run(play())
+    assert (answer, refused) == (b"BOOKS", True)
+    assert ended < 2 * LATE + 1
