@@ -76,9 +76,11 @@ def test_at_its_end_it_takes_nobody_new_and_lets_the_answers_under_way_out() -> 
         await asyncio.sleep(LATE / 2)  # the question is on its way
         begun = time.monotonic()
         ending.set()
-        answer, _ = await asking
         await proxy
         ended = time.monotonic() - begun
+        await asyncio.wait({asking}, timeout=LATE / 3)
+        assert asking.done(), "the proxy ended before the answer was out"
+        answer, _ = await asking
         try:
             await ask(port, b"more")
             refused = False
