@@ -2,7 +2,6 @@
 .PHONY: help lab-up lab-down status features crash test unit lint bench venv browser
 
 RESULTS = --junitxml=.lab/junit.xml --cucumberjson=.lab/cucumber.json
-SCENARIOS = .venv/bin/pytest features/ --ignore=features/chaos/crash $(RESULTS)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -17,14 +16,14 @@ lab-down: venv ## take the lab down and remove all it made
 status: venv ## what runs, and where
 	@.venv/bin/lab status
 
-features: venv browser ## play the scenarios on the lab that is up
-	@$(SCENARIOS)
+features: venv browser ## play every scenario on the lab that is up (half an hour)
+	@.venv/bin/pytest features/ --ignore=features/chaos/crash $(RESULTS)
 
 crash: venv ## kill the harness in the middle of every kind of fault, ten times
 	@.venv/bin/pytest features/chaos/crash --times 10
 
-test: unit lab-up browser ## unit, then the lab up, then features
-	@$(SCENARIOS)
+test: unit lab-up browser ## unit, then the lab up, then the article, its healing and each fault once
+	@.venv/bin/pytest features/article features/healing features/chaos/test_every_fault.py $(RESULTS)
 
 unit: venv ## the tests that need no machines
 	@.venv/bin/pytest tests/
