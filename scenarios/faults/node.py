@@ -54,8 +54,29 @@ class PowerCut(NodeFault):
     vagrant: ClassVar[str] = "halt -f"
 
 
+# A client that was killed leaves its engine stopping the node, which would go down again after the start.
+STAYS_UP = """\
+same=0 last=
+for _ in $(seq 100); do
+  docker start {name} >/dev/null 2>&1
+  now=$(docker inspect -f '{{{{.State.Status}}}} {{{{.State.StartedAt}}}}' {name})
+  case $now in "$last") same=$((same + 1)) ;; *) same=0 last=$now ;; esac
+  case $now in running*) [ $same -ge 10 ] && break ;; esac
+  sleep 0.3
+done"""
+
+
+class OrderlyFault(NodeFault):
+    """A node that its engine takes down in its own time."""
+
+    def heal(self, on: On) -> str:
+        if on.lab.provider != "docker":
+            return super().heal(on)
+        return lines(only_ours(on.lab, on.node), STAYS_UP.format(name=machine(on.lab, on.node)))
+
+
 @dataclass(frozen=True)
-class Halt(NodeFault):
+class Halt(OrderlyFault):
     """An orderly stop of the node."""
 
     name: ClassVar[str] = "halt"
@@ -65,7 +86,7 @@ class Halt(NodeFault):
 
 
 @dataclass(frozen=True)
-class Reboot(NodeFault):
+class Reboot(OrderlyFault):
     """An orderly stop and a start."""
 
     name: ClassVar[str] = "reboot"

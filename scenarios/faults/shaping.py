@@ -23,8 +23,8 @@ esac"""
 
 
 def handle(on: On) -> str:
-    """The number of this fault's qdisc: it is of the fault's id."""
-    return f"{on.id[:4]}:"
+    """The number of this fault's qdisc, of the fault's id; `tc` shows it without leading zeros."""
+    return f"{int(on.id[:4], 16):x}:"
 
 
 def remove_qdisc(on: On) -> str:

@@ -189,10 +189,9 @@ def turns_blue(page: Page, tmp_path: Path, story: Story) -> None:
         if ball and ball not in seen:
             seen.append(ball)
             keep(page, tmp_path, ball)
-        blinks = not ball or ball.endswith("_anime")
-        if blinks:
+        if not has_ended(ball):
             page.reload()
-        return not blinks
+        return has_ended(ball)
 
     wait_until(ended, BUILD_TIMEOUT, f"the ball of build {story.builds + 1}", try_next="lab logs jenkins")
     assert seen[-1] == "blue" and any(ball.endswith("_anime") for ball in seen), seen
@@ -202,6 +201,11 @@ def ball_of(page: Page, number: int) -> str:
     """The ball of a build in the history that is shown; "" when the build is not there."""
     rows = page.locator("#buildHistory tr.build-row", has_text=re.compile(rf"#{number}\b"))
     return ball_in(rows.locator("img").evaluate_all("found => found.map(one => one.src)"))
+
+
+def has_ended(ball: str) -> bool:
+    """A build that waits in the queue has a grey ball, one that runs a blinking one."""
+    return ball not in ("", "grey") and not ball.endswith("_anime")
 
 
 def ball_in(pictures: Sequence[str]) -> str:

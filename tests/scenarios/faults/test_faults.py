@@ -13,8 +13,9 @@ import pytest
 from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError
 from scenarios.faults import FAULTS, Fault, made
-from scenarios.faults.fault import HOST
+from scenarios.faults.fault import HOST, On
 from scenarios.faults.harness import Plan, plan
+from scenarios.faults.shaping import handle, no_qdisc, remove_qdisc
 from scenarios.faults.targets import Snapshot
 from scenarios.faults.timer import undone
 from scenarios.steps.faults import fault_of, phrase
@@ -238,3 +239,13 @@ def test_the_base_answers_no_scripts_of_its_own() -> None:
     for method in ("inject", "heal", "healed"):
         with pytest.raises(NotImplementedError):
             getattr(Odd(), method)(None)
+
+
+@pytest.mark.parametrize(
+    ("id", "shown"), [("0674abcd", "674:"), ("0001abcd", "1:"), ("e120abcd", "e120:"), ("00f0abcd", "f0:")]
+)
+def test_a_qdisc_is_looked_for_as_tc_shows_it(id: str, shown: str, lab: Lab) -> None:
+    on = On(id, lab, lab.master, 30)
+    assert handle(on) == shown
+    for script in (remove_qdisc(on), no_qdisc(on)):
+        assert f"grep -q ' {shown} '" in script or f"grep ' {shown} '" in script

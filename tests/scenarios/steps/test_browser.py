@@ -77,3 +77,18 @@ def test_the_settings_of_jenkins_are_those_of_provisioning_again_in_the_end(
     (content,) = re.findall("<<<'([^']+)'", script)
     assert base64.b64decode(content).decode() == render("jenkins/config.xml", LAB)
     assert FakeJenkins.looks == 2
+
+
+@pytest.mark.parametrize(
+    ("ball", "ended"),
+    [
+        ("", False),
+        ("grey", False),
+        ("grey_anime", False),
+        ("blue_anime", False),
+        ("blue", True),
+        ("red", True),
+    ],
+)
+def test_a_build_that_waits_or_runs_has_not_ended(ball: str, ended: bool) -> None:
+    assert browser.has_ended(ball) == ended
