@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import threading
 from collections.abc import Callable, Iterable
@@ -15,6 +16,9 @@ from fabric import Config, Connection
 from invoke.exceptions import CommandTimedOut
 
 from lab.errors import LabError, TimedOut
+
+# Each broken connection is told as a LabError; paramiko's own traceback of it is not for the user's screen.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 T = TypeVar("T")
 CONNECT_TIMEOUT = 10

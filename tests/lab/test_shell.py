@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -184,3 +185,9 @@ def test_work_in_parallel_raises_after_all_have_ended() -> None:
     with pytest.raises(LabError, match="no"):
         in_parallel(work, ["bad", "n1", "n2"])
     assert sorted(ended) == ["n1", "n2"]
+
+
+def test_what_paramiko_logs_of_a_broken_connection_is_not_on_the_users_screen() -> None:
+    words = "import logging, lab.shell; logging.getLogger('paramiko.transport').error('Exception (client)')"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
