@@ -11,9 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +21,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import ansible_reference, evidence, faults, recovery
+from bench.figure import Figure, seconds
 from lab import config, machines
 from lab.clients.jenkins import JenkinsClient
 from lab.config import Lab
 
 LAB = str(Path(sys.executable).with_name("lab"))
-
-
-@dataclass(frozen=True)
-class Figure:
-    what: str
-    value: str
-    target: str
-    reference: str
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.monotonic()
-    work()
-    return time.monotonic() - start
 
 
 def lab_command(*words: str, env: dict[str, str] | None = None) -> None:
@@ -225,10 +210,8 @@ def main(with_cold: bool, only: tuple[str, ...], runs: int, seed: int) -> None:
     work: dict[str, Callable[[], list[Figure]]] = {
         "bring-up": lambda: bring_up(lab),
         "recovery": lambda: recoveries(lab, runs, seed, say),
-        "faults": lambda: [Figure(*row) for row in faults.measure(lab)],
-        "evidence": lambda: [
-            Figure(*measure()) for measure in (evidence.schedule, evidence.drawing, evidence.memory)
-        ],
+        "faults": lambda: faults.measure(lab),
+        "evidence": lambda: [evidence.schedule(), evidence.drawing(), evidence.memory()],
     }
     figures = [figure for part in only or PARTS for figure in work[part]()]
     if with_cold:

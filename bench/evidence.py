@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.figure import Figure
 from lab import config
 from lab.machines import ROOT
 from scenarios import answers, recording, report, verdicts
@@ -23,8 +24,6 @@ from scenarios.answers import Answer
 from scenarios.journal import Entry
 from scenarios.probe import Probe
 from scenarios.sender import Schedule
-
-Row = tuple[str, str, str, str]  # what, measured, target, reference: a Figure of bench/__main__.py
 
 LAB = str(Path(sys.executable).with_name("lab"))
 RATE = 2000.0
@@ -71,10 +70,10 @@ def server() -> Iterator[int]:
         process.join()
 
 
-def schedule() -> Row:
+def schedule() -> Figure:
     """The probe at its highest rate, and then wrk, both on the same server."""
     with tempfile.TemporaryDirectory() as folder, server() as port:
-        return (f"probe at {RATE:g}/s", probed(port, Path(folder)), "late p99 under 5 ms", wrk(port))
+        return Figure(f"probe at {RATE:g}/s", probed(port, Path(folder)), "late p99 under 5 ms", wrk(port))
 
 
 def probed(port: int, folder: Path) -> str:
@@ -146,7 +145,7 @@ def _answer(due: float, share: float) -> Answer:
     return Answer(due, due, due + took, 200, "1.0", "blue", "swarm-node-01", None)
 
 
-def drawing() -> Row:
+def drawing() -> Figure:
     """The report of 100,000 requests as a command, and reading their JSON alone."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = made_up(Path(temporary), DRAWN)
@@ -159,7 +158,7 @@ def drawing() -> Row:
             for text in record.read_text().splitlines():
                 json.loads(text)
         alone = time.monotonic() - begin
-    return (
+    return Figure(
         f"report of {DRAWN:,} requests",
         f"{took:.1f} s, a page of {page:.2f} MB",
         "5 s",
@@ -185,7 +184,7 @@ print(most(), bare)
 """
 
 
-def memory() -> Row:
+def memory() -> Figure:
     """The harness with the answers of an hour in hand while it also draws their report."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = made_up(Path(temporary), AN_HOUR)
@@ -197,7 +196,7 @@ def memory() -> Row:
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
     most, bare = done.stdout.split()
-    return (
+    return Figure(
         "memory of the harness, one hour at 50/s",
         f"{most} MB at the most",
         "300 MB",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from bench.figure import Figure, seconds
 from lab import machines
 from lab.config import Lab
 from lab.errors import CheckFailed
@@ -43,14 +42,8 @@ CASES = (
 )
 
 
-def seconds(work: Callable[[], object]) -> float:
-    begun = time.monotonic()
-    work()
-    return time.monotonic() - begun
-
-
-def measure(lab: Lab) -> list[tuple[str, str, str, str]]:
-    """Rows of (figure, measured, target, reference); medians. The lab is up and is left as it was."""
+def measure(lab: Lab) -> list[Figure]:
+    """Medians of each case. The lab is up and is left as it was."""
     shells = machines.shells(lab)
     harness = Harness(lab, shells)
     try:
@@ -60,7 +53,7 @@ def measure(lab: Lab) -> list[tuple[str, str, str, str]]:
             shell.close()
 
 
-def _rows(case: Case, harness: Harness, lab: Lab) -> list[tuple[str, str, str, str]]:
+def _rows(case: Case, harness: Harness, lab: Lab) -> list[Figure]:
     found = harness.plan(case.fault, case.target).found
     shell = machines.shells(lab)[found.nodes[0]]
     id = found.container.id if found.container else ""
@@ -85,8 +78,8 @@ def _heal(harness: Harness) -> None:
         )
 
 
-def _row(what: str, ours: list[float], plain: list[float], word: str) -> tuple[str, str, str, str]:
-    return (
+def _row(what: str, ours: list[float], plain: list[float], word: str) -> Figure:
+    return Figure(
         what,
         f"{statistics.median(ours):.2f} s",
         TARGET,

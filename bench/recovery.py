@@ -21,7 +21,7 @@ from lab.config import Lab
 from lab.errors import LabError
 from lab.shell import Shell
 from lab.waiting import wait_until
-from provisioning.templates import project
+from scenarios.steps.healing import container
 from scenarios.verdicts import quantile
 
 LIMIT = 90.0  # seconds in which one fault must be healed
@@ -141,7 +141,7 @@ def recover(lab: Lab, master: Shell, runs: int, seed: int, say: Callable[[str], 
         time.sleep(chance.uniform(0, lab.check_interval))
         wait_until(lambda: _idle(master), LIMIT, "the last healing to end")
         number = observer.jenkins.last_number(service.name) + 1
-        live = f"{project(service)}_{observer.consul.color(service.name)}_1"
+        live = container(lab, "the live color")
         begin = time.time()
         master.run(f"docker stop {live}", sudo=False)
         recovery = observer.follow(begin, number)

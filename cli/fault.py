@@ -19,9 +19,9 @@ from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError
 from scenarios import faults, journal
 from scenarios.faults import harness as harness_module
-from scenarios.faults import ledger
+from scenarios.faults import journaled
 from scenarios.faults.harness import Harness, Plan
-from scenarios.faults.ledger import Injected
+from scenarios.faults.journaled import Injected
 
 
 @click.group()
@@ -39,7 +39,7 @@ def _harness(lab: Lab, seed: str | None = None) -> Harness:
 
 
 def _entries() -> list[journal.Entry]:
-    return journal.read(machines.STATE / "faults.jsonl", _say)
+    return journal.read(journal.of_faults(), _say)
 
 
 @fault.command("list")
@@ -50,14 +50,14 @@ def list_faults(known: bool, form: str) -> None:
     if known:
         _show_known(form)
     else:
-        _show(ledger.open_faults(_entries()), form)
+        _show(journaled.open_faults(_entries()), form)
 
 
 @fault.command()
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
 def history(form: str) -> None:
     """Every fault of the journal and how it ended."""
-    _show(ledger.faults(_entries()), form)
+    _show(journaled.faults(_entries()), form)
 
 
 def _show(shown: Iterable[Injected], form: str) -> None:
@@ -164,11 +164,11 @@ def heal(lab: Lab, id: str | None, every: bool) -> None:
     """Undo fault ID, or every open one, and look again; exits 1 when one is not seen healed."""
     if (id is None) != every:
         raise ConfigError("one id, or --all", try_next="lab fault list")
-    if every and not ledger.open_faults(_entries()):
+    if every and not journaled.open_faults(_entries()):
         _say("no fault is open")
         return
     if id is not None:
-        ledger.find(_entries(), id)
+        journaled.find(_entries(), id)
     harness = _harness(lab)
     _tell(*(harness.heal_all() if id is None else [harness.heal(id)]))
 

@@ -152,21 +152,6 @@ def kill(lab: Lab, name: str) -> None:
         _vagrant().halt(vm_name=name, force=True)
 
 
-def halt(name: str) -> None:
-    """Stop one machine in an orderly way."""
-    _vagrant().halt(vm_name=name)
-
-
-def start(name: str) -> None:
-    """Start one halted machine."""
-    _vagrant().up(vm_name=name)
-
-
-def states(lab: Lab) -> dict[str, str]:
-    """Vagrant's word for each machine, such as running, stopped, not_created."""
-    return {status.name: status.state for status in _vagrant().status()}
-
-
 def marked(lab: Lab) -> list[Any]:
     """Everything on this host's Docker engine that carries the lab's mark: containers, networks, volumes."""
     client = _engine()

@@ -14,6 +14,7 @@ from lab import machines, network
 from lab.config import Lab
 from lab.errors import LabError
 from lab.shell import Shell, in_parallel
+from scenarios import journal
 
 TIMEOUT = 25.0  # seconds a node gets for one question
 UNITS = "docker consul swarm registry consul-template lab-resume lab-heal-*"
@@ -94,7 +95,7 @@ def _get(url: str) -> str:
 
 def journals(run: Path, scenario: Path) -> list[Path]:
     """The run's own files and the journal of faults; those that are there."""
-    own = [*run.glob("*.json*"), *scenario.glob("*.jsonl"), machines.STATE / "faults.jsonl"]
+    own = [*run.glob("*.json*"), *scenario.glob("*.jsonl"), journal.of_faults()]
     return [path for path in own if path.is_file()]
 
 

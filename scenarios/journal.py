@@ -15,6 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab import machines
+
+
+def of_faults() -> Path:
+    """Where the journal of faults is."""
+    return machines.STATE / "faults.jsonl"
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -33,7 +33,7 @@ from scenarios.journal import Entry, Journal
 from scenarios.watching import Watchers
 
 RUNS = machines.STATE / "runs"
-FAULTS = machines.STATE / "faults.jsonl"
+FAULTS = journal.of_faults()
 JOURNAL = "journal.jsonl"
 RUN = "run.json"
 DEADLINE = 300  # seconds a scenario may take; the tag @deadline-600 gives another number
@@ -123,6 +123,13 @@ class Run:
         ]
         facts = {"id": self.scenario.folder.name, "phase": "injected", "target": target}
         self.journal.add(Entry(moment, "fault", {**facts, "name": words[-1] if words else "broken"}))
+
+    def keep_evidence(self) -> Path:
+        """Archive how everything stands now in the scenario under way; answers the archive's path."""
+        assert self.scenario is not None, "no scenario has begun"
+        path = evidence.collect(self.lab, self.folder, self.scenario.folder)
+        self.journal.write("evidence", file=path.name)
+        return path
 
     def take_faults(self) -> None:
         """Copy what came to the journal of faults since the last time."""
@@ -299,13 +306,11 @@ def verdict(call: pytest.CallInfo[None], *, known_limit: bool) -> tuple[str, str
 
 def collect(item: pytest.Item, run: Run) -> None:
     """The evidence of a failure, before anything is healed; its path is printed."""
-    assert run.scenario is not None
     try:
-        path = evidence.collect(run.lab, run.folder, run.scenario.folder)
+        path = run.keep_evidence()
     except Exception as error:  # what failed first is what is told
         item.add_report_section("call", "evidence", f"no evidence: {error}")
         return
-    run.journal.write("evidence", file=path.name)
     item.add_report_section("call", "evidence", str(path))
 
 

@@ -12,11 +12,10 @@ from lab.clients.jenkins import JenkinsClient
 from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError, LabError
 from lab.shell import Shell
-from lab.waiting import wait_until
-from scenarios import baseline, evidence
+from scenarios import baseline
 from scenarios.faults import Fault, Harness, made
 from scenarios.faults.harness import hold
-from scenarios.faults.steady import unsteady
+from scenarios.faults.steady import wait_steady
 from scenarios.probe import Probe
 from scenarios.recording import Run
 from scenarios.watching import Watchers
@@ -147,10 +146,8 @@ class Soak:
 
     def _after_failure(self) -> None:
         """Evidence first, then all brought back, so that the next turn begins from a lab that is well."""
-        assert self.run.scenario is not None
         try:
-            archive = evidence.collect(self.lab, self.run.folder, self.run.scenario.folder)
-            self.run.journal.write("evidence", file=archive.name)
+            self.run.keep_evidence()
         except LabError as error:  # what failed first is what is told
             self._say(f"no evidence: {error}")
         self._harness.heal_all()
@@ -158,10 +155,4 @@ class Soak:
         self._wait_steady()
 
     def _wait_steady(self) -> None:
-        def steady() -> bool:
-            wrong = unsteady(self.lab, self.shells, self._harness)
-            if wrong:
-                raise LabError("; ".join(wrong))
-            return True
-
-        wait_until(steady, LIMIT, "the lab to be steady", try_next="lab status")
+        wait_steady(self.lab, self.shells, self._harness, LIMIT)

@@ -18,7 +18,7 @@ PAIRED = {
 }
 
 
-def pairs(seed: str, count: int) -> list[tuple[str, str]]:
+def pairs(seed: int, count: int) -> list[tuple[str, str]]:
     """The pairs of a seed, each two phrases; more of them begin with the fewer."""
     chosen = []
     for number in range(count):

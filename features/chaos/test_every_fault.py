@@ -17,7 +17,7 @@ from scenarios import baseline
 from scenarios.faults import FAULTS, made
 from scenarios.faults.leftovers import leftovers
 from scenarios.faults.targets import look
-from scenarios.steps.faults import Scenario
+from scenarios.steps.faults import ScenarioFaults
 
 BLUE, DB = "booksservice_blue_1", "booksservice_db_1"
 NOT_RUNNING = "! docker inspect -f '{{{{.State.Status}}}}' {name} | grep -x running"
@@ -112,7 +112,9 @@ def at_the_baseline(lab: Lab, shells: Mapping[str, Shell]) -> None:
 
 
 @pytest.mark.parametrize("name", SIGNS)
-def test_a_fault_bites_and_ends(name: str, lab: Lab, shells: Mapping[str, Shell], faults: Scenario) -> None:
+def test_a_fault_bites_and_ends(
+    name: str, lab: Lab, shells: Mapping[str, Shell], faults: ScenarioFaults
+) -> None:
     sign = SIGNS[name]
     nodes = [node.name for node in lab.swarm_nodes]
     words = {"n1": nodes[0], "n2": nodes[1], "n3": nodes[2]}

@@ -200,26 +200,27 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
             f"release {release!r} is not an image tag", try_next=f"lab deploy {service.name} 1.1"
         )
     with deployment_lock(master, service):
-        require_agreement(lab, master, service)
-        return _deploy(master, service, release, say)
+        live = live_color(master, service)
+        require_serving(lab, master, service, live)
+        return _deploy(master, service, release, live, say)
 
 
-def require_agreement(lab: Lab, master: Shell, service: Service) -> None:
-    """Raises CheckFailed when another color serves users than Consul notes: a deployment broke off."""
+def require_serving(lab: Lab, master: Shell, service: Service, live: str | None) -> None:
+    """Raises CheckFailed when another color serves users than the live one: a deployment broke off."""
     url = f"http://{lab.master.address}{service.path}"
     headers = master.run(f"curl -fsS -m 5 -o /dev/null -D - {url}", sudo=False, check=False).stdout
     serves = re.search(r"(?im)^x-color: (\w+)", headers)
-    noted = live_color(master, service)
-    if serves and serves[1] != noted:
+    if serves and serves[1] != live:
         raise CheckFailed(
-            f"Consul notes {noted or 'no color'} as live, but {serves[1]} serves the users of {service.name}",
+            f"Consul notes {live or 'no color'} as live, but {serves[1]} serves the users of {service.name}",
             node=master.node,
             try_next=f"curl -X PUT -d {serves[1]} {CONSUL}/v1/kv/services/{service.name}/color",
         )
 
 
-def _deploy(master: Shell, service: Service, release: str, say: Callable[[str], None]) -> Deployed:
-    live = live_color(master, service)
+def _deploy(
+    master: Shell, service: Service, release: str, live: str | None, say: Callable[[str], None]
+) -> Deployed:
     color = next_color(live)
     say(f"{service.name} {release} goes to {color} (live: {live or 'nothing yet'})")
     set_release(master, service, color, release)

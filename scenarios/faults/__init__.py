@@ -13,7 +13,7 @@ from lab.errors import ConfigError
 from scenarios.faults import container, daemon, network, node, resources, shaping
 from scenarios.faults.fault import Fault
 from scenarios.faults.harness import DEFAULT_SECONDS, Harness, heal_overdue
-from scenarios.faults.ledger import Injected, open_faults
+from scenarios.faults.journaled import Injected, open_faults
 
 __all__ = ["DEFAULT_SECONDS", "FAULTS", "Fault", "Harness", "Injected", "heal_overdue", "made", "open_faults"]
 

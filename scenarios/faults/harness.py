@@ -24,10 +24,10 @@ from lab.errors import CheckFailed, ConfigError, LabError
 from lab.shell import Shell, SshShell
 from lab.waiting import wait_until
 from scenarios import journal
-from scenarios.faults import ledger, timer
+from scenarios.faults import journaled, timer
 from scenarios.faults.fault import HOST, Fault, On, Part
 from scenarios.faults.host import HostShell, machine
-from scenarios.faults.ledger import Injected
+from scenarios.faults.journaled import Injected
 from scenarios.faults.targets import Found, Snapshot, look
 from scenarios.journal import Journal
 
@@ -107,7 +107,7 @@ class Harness:
         way: Callable[[str], str] | None = None,
     ) -> None:
         self.lab = lab
-        self.path = path or machines.STATE / "faults.jsonl"
+        self.path = path or journal.of_faults()
         self.chance = chance or random.Random()
         self._shells = shells
         self._host = host or HostShell()
@@ -142,7 +142,7 @@ class Harness:
 
         Raises ConfigError when no fault has the id.
         """
-        fault = ledger.find(self.entries(), id)
+        fault = journaled.find(self.entries(), id)
         if not fault.is_open:
             return fault
         self._note(fault, "heal", detail)
@@ -166,7 +166,7 @@ class Harness:
             self._note(fault, "healed", why)
 
     def open(self) -> list[Injected]:
-        return ledger.open_faults(self.entries())
+        return journaled.open_faults(self.entries())
 
     def entries(self, warn: Callable[[str], None] = lambda _: None) -> list[journal.Entry]:
         return journal.read(self.path, warn)
@@ -184,7 +184,7 @@ class Harness:
 
     def _write_ahead(self, planned: Plan) -> Injected:
         with self._alone():
-            held = ledger.holders(self.entries(), planned.found.on)
+            held = journaled.holders(self.entries(), planned.found.on)
             if held:
                 raise CheckFailed(
                     f'"{held[0].name}" ({held[0].id}) is open on {", ".join(held[0].on)} already',
@@ -192,7 +192,7 @@ class Harness:
                 )
             now = time.time()
             entry = self._journal.write(
-                ledger.KIND,
+                journaled.KIND,
                 id=planned.id,
                 phase="inject",
                 name=planned.fault.name,
@@ -204,7 +204,7 @@ class Harness:
                 deadline=now + planned.seconds + GRACE,
                 undo=[{k: v for k, v in vars(p).items() if k != "inject"} for p in planned.parts],
             )
-        return ledger.faults([entry])[0]
+        return journaled.faults([entry])[0]
 
     def _break(self, planned: Plan, part: Part) -> None:
         script = planned.script(part)
@@ -264,7 +264,7 @@ class Harness:
 
     def _note(self, fault: Injected, phase: str, detail: str = "") -> Injected:
         facts = {"id": fault.id, "name": fault.name, "target": fault.target, "on": list(fault.on)}
-        self._journal.write(ledger.KIND, phase=phase, nodes=list(fault.nodes), detail=detail, **facts)
+        self._journal.write(journaled.KIND, phase=phase, nodes=list(fault.nodes), detail=detail, **facts)
         return replace(fault, phase=phase, detail=detail)
 
     @contextmanager
@@ -295,12 +295,12 @@ def heal_overdue(lab: Lab, say: Callable[[str], None]) -> None:
 
     Never raises: what it could not do is said, and stays in the journal for the next time.
     """
-    path = machines.STATE / "faults.jsonl"
+    path = journal.of_faults()
     entries = journal.read(path)
     if not machines.SSH_CONFIG.exists():
-        Harness(lab, {}, path).forget(ledger.open_faults(entries), "the lab was taken down")
+        Harness(lab, {}, path).forget(journaled.open_faults(entries), "the lab was taken down")
         return
-    late = ledger.overdue(entries, time.time())
+    late = journaled.overdue(entries, time.time())
     if not late:
         return
     try:

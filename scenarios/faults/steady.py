@@ -9,6 +9,7 @@ from lab.clients.proxy import ProxyClient
 from lab.config import Lab
 from lab.errors import LabError
 from lab.shell import Shell
+from lab.waiting import wait_until
 from provisioning import provision
 from scenarios.faults.harness import Harness
 from scenarios.faults.leftovers import leftovers
@@ -28,6 +29,18 @@ def unsteady(lab: Lab, shells: Mapping[str, Shell], harness: Harness) -> list[st
         if wrong:
             return wrong
     return []
+
+
+def wait_steady(lab: Lab, shells: Mapping[str, Shell], harness: Harness, limit: float) -> None:
+    """Wait until the lab is steady. Raises TimedOut with what is not as it should be."""
+
+    def is_steady() -> bool:
+        wrong = unsteady(lab, shells, harness)
+        if wrong:
+            raise LabError("not steady", last_seen="\n".join(wrong))
+        return True
+
+    wait_until(is_steady, limit, "the lab to be steady", try_next="lab status")
 
 
 def _silent(lab: Lab) -> list[str]:

@@ -15,16 +15,14 @@ import pytest
 from pytest_bdd import given, parsers, then, when
 
 from lab.config import Lab
-from lab.errors import CheckFailed, ConfigError, LabError
+from lab.errors import CheckFailed, ConfigError
 from lab.shell import Shell
-from lab.waiting import wait_until
-from provisioning.roles.service import COLORS
 from scenarios import verdicts
 from scenarios.deployments import by_hand
 from scenarios.faults import FAULTS, Fault, Harness, Injected, made
 from scenarios.faults.harness import Plan, hold
 from scenarios.faults.leftovers import leftovers
-from scenarios.faults.steady import unsteady
+from scenarios.faults.steady import unsteady, wait_steady
 from scenarios.steps.verdicts import settled
 from scenarios.steps.world import Story
 
@@ -42,7 +40,7 @@ def times(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--times"))
 
 
-class Scenario:
+class ScenarioFaults:
     """The faults of one scenario; the newest is the one that "the fault" means."""
 
     def __init__(self, harness: Harness) -> None:
@@ -69,8 +67,8 @@ class Scenario:
 
 
 @pytest.fixture
-def faults(lab: Lab, shells: Mapping[str, Shell], chance: random.Random) -> Iterator[Scenario]:
-    scenario = Scenario(Harness(lab, shells, chance=chance))
+def faults(lab: Lab, shells: Mapping[str, Shell], chance: random.Random) -> Iterator[ScenarioFaults]:
+    scenario = ScenarioFaults(Harness(lab, shells, chance=chance))
     yield scenario
     scenario.heal()
 
@@ -89,7 +87,7 @@ def fault_of(kind: type[Fault], what: str) -> Fault:
 
 def step(kind: type[Fault]) -> Step:
     def break_it(
-        faults: Scenario, story: Story, *, target: str, what: str, up_to: str | None, seconds: str
+        faults: ScenarioFaults, story: Story, *, target: str, what: str, up_to: str | None, seconds: str
     ) -> None:
         injected = faults.inject(fault_of(kind, what), target, float(seconds))
         story.fault_at, story.victim = injected.at, injected.on[0]
@@ -114,7 +112,7 @@ def meant(text: str) -> tuple[Fault, str]:
 
 
 @when(parsers.parse("both faults of the pair are injected for {seconds:d} seconds"))
-def both(faults: Scenario, story: Story, pair: tuple[str, str], seconds: int) -> None:
+def both(faults: ScenarioFaults, story: Story, pair: tuple[str, str], seconds: int) -> None:
     # Both are planned before the first: its target may be where the second would be looked for.
     planned = [faults.harness.plan(*meant(text), seconds) for text in pair]
     begun = [faults.begin(one) for one in planned]
@@ -125,12 +123,12 @@ def both(faults: Scenario, story: Story, pair: tuple[str, str], seconds: int) ->
 
 @when("the fault is healed")
 @when("every fault is healed")
-def heal_all(faults: Scenario) -> None:
+def heal_all(faults: ScenarioFaults) -> None:
     faults.heal()
 
 
 @given("the lab is steady")
-def steady(lab: Lab, shells: Mapping[str, Shell], faults: Scenario) -> None:
+def steady(lab: Lab, shells: Mapping[str, Shell], faults: ScenarioFaults) -> None:
     """The scenario does not begin unless the steady state holds."""
     wrong = unsteady(lab, shells, faults.harness)
     if wrong:
@@ -142,15 +140,9 @@ def steady(lab: Lab, shells: Mapping[str, Shell], faults: Scenario) -> None:
 
 
 @then(parsers.parse("the lab is steady again within {limit:d} seconds"))
-def steady_again(lab: Lab, shells: Mapping[str, Shell], faults: Scenario, limit: int) -> None:
-    def is_steady() -> bool:
-        wrong = unsteady(lab, shells, faults.harness)
-        if wrong:
-            raise LabError("not steady", last_seen="\n".join(wrong))
-        return True
-
+def steady_again(lab: Lab, shells: Mapping[str, Shell], faults: ScenarioFaults, limit: int) -> None:
     begun = time.monotonic()
-    wait_until(is_steady, limit, "the lab to be steady again", try_next="lab status")
+    wait_steady(lab, shells, faults.harness, limit)
     print(f"steady again after {time.monotonic() - begun:.1f} s")
 
 
@@ -170,6 +162,6 @@ def outage_is_long(story: Story, least: float) -> None:
 def idle_runs(lab: Lab, master: Shell) -> None:
     service = lab.services[0]
     live = by_hand.live_color(master, service)
-    idle = next(color for color in COLORS if color != live)
+    idle = by_hand.next_color(live)
     by_hand.compose(master, service, f"up -d --no-deps {idle}")
     by_hand.direct_test(master, service, idle)

@@ -18,7 +18,6 @@ from lab.errors import LabError
 from lab.shell import Shell
 from lab.waiting import wait_until
 from provisioning.roles.service import COLORS
-from provisioning.templates import project
 from scenarios import baseline, verdicts
 from scenarios.deployments import by_hand
 from scenarios.steps.deployments import REGISTRY_TAGS, made_release
@@ -29,20 +28,25 @@ LOG = "/data/consul/logs/watchers.log"
 PARTS = ("db", *COLORS)
 
 
-def container(lab: Lab, target: str) -> str:
-    """The container that a target of the features means now."""
-    service = lab.services[0]
+def container(lab: Lab, target: str, service: Service | None = None) -> str:
+    """The container that a target of the features means now, of the first service unless told."""
+    service = service or lab.services[0]
     return meant(service, ConsulClient(lab).color(service.name), target)
 
 
 def meant(service: Service, live: str | None, target: str) -> str:
     """The container that a target means while `live` is live. LabError when no color is."""
     if target == "the database":
-        return f"{project(service)}_db_1"
+        return by_hand.container(service, "db")
     if live not in COLORS:
         raise LabError(f"no color of {service.name} is live, so nothing is {target}", last_seen=repr(live))
     color = live if target == "the live color" else by_hand.next_color(live)
-    return f"{project(service)}_{color}_1"
+    return by_hand.container(service, color)
+
+
+def last_of_log(master: Shell) -> str:
+    """What the watchers and the healing said last."""
+    return master.run(f"tail -n 30 {LOG}", check=False).stdout
 
 
 def _begin(lab: Lab, story: Story, victim: str) -> None:
@@ -148,7 +152,7 @@ def answers_again(
         steady,
         left,
         "users to be served again",
-        evidence=lambda: master.run(f"tail -n 30 {LOG}", check=False).stdout,
+        evidence=lambda: last_of_log(master),
         try_next=f"lab exec {lab.master.name} -- cat {LOG}",
     )
     since = [answer for answer in probe.answers if answer.sent >= story.fault_at]
@@ -171,7 +175,7 @@ def healing_ended(master: Shell) -> None:
         lambda: not master.run("systemctl list-units -q --plain 'lab-heal-*'").stdout.strip(),
         60,
         "the healing units to end",
-        evidence=lambda: master.run(f"tail -n 15 {LOG}", check=False).stdout,
+        evidence=lambda: last_of_log(master),
     )
 
 
@@ -249,7 +253,7 @@ def catalogue_differences(
     service: Service, placed: Sequence[Placed], known: Mapping[str, Sequence[str]]
 ) -> list[str]:
     """What Registrator's entries and Swarm's containers say differently, in words; empty when they agree."""
-    names = {part: f"{project(service)}_{part}_1" for part in PARTS}
+    names = {part: by_hand.container(service, part) for part in PARTS}
     counts = {name: sum(one.name == name for one in placed) for name in names.values()}
     wrong = [f"{name} is there {count} times" for name, count in counts.items() if count > 1]
     for part, name in names.items():
@@ -308,8 +312,7 @@ def added_is_lost(lab: Lab) -> None:
 @when("the live color of each service is killed")
 def kill_each(lab: Lab, master: Shell, story: Story) -> None:
     _begin(lab, story, "")
-    consul = ConsulClient(lab)
-    names = [f"{project(service)}_{consul.color(service.name)}_1" for service in lab.services]
+    names = [container(lab, "the live color", service) for service in lab.services]
     master.run("docker kill " + " ".join(names), sudo=False)
 
 
@@ -330,7 +333,7 @@ def both_pass(
         healed,
         limit - (time.time() - story.fault_at),
         "both services to be critical and then to pass",
-        evidence=lambda: master.run(f"tail -n 30 {LOG}", check=False).stdout,
+        evidence=lambda: last_of_log(master),
     )
     record_property("recovered_after", round(time.time() - story.fault_at, 2))
 

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
-import cli.main as lab_command
 from lab import machines, network
 from lab.errors import LabError
 from lab.testing import FakeShell, said
@@ -34,20 +34,9 @@ def journal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def lab(journal: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Lab:
+def lab(journal: Path, command: Lab) -> Lab:
     """Runs `lab fault WORDS...`; answers its exit code, stdout and stderr."""
-
-    def run(*words: str) -> Said:
-        monkeypatch.setattr("sys.argv", ["lab", "fault", *words])
-        code = 0
-        try:
-            lab_command.main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(bool(end.code))
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+    return partial(command, "fault")
 
 
 @pytest.fixture

@@ -43,20 +43,9 @@ def no_machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def lab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Lab:
+def lab(command: Lab) -> Lab:
     """Runs `lab WORDS...`; answers its exit code, stdout and stderr."""
-
-    def run(*words: str) -> Said:
-        monkeypatch.setattr("sys.argv", ["lab", *words])
-        code = 0
-        try:
-            lab_command.main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(bool(end.code))
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+    return command
 
 
 @pytest.fixture

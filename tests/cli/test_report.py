@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from cli import main as lab_command
 from lab import config
 from scenarios import answers, recording
 from scenarios.answers import Answer
@@ -15,20 +15,9 @@ Said = tuple[int, str, str]
 
 
 @pytest.fixture
-def lab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+def lab(command: Callable[..., Said]) -> Callable[..., Said]:
     """Runs `lab report WORDS...`; answers its exit code, stdout and stderr."""
-
-    def run(*words: str) -> Said:
-        monkeypatch.setattr("sys.argv", ["lab", "report", *words])
-        code = 0
-        try:
-            lab_command.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+    return partial(command, "report")
 
 
 @pytest.fixture(autouse=True)

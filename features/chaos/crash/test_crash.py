@@ -16,13 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import machines
 from lab.clients.proxy import ProxyClient
 from lab.config import Lab
 from lab.shell import Shell
 from lab.waiting import wait_until
 from scenarios import baseline, journal
-from scenarios.faults import FAULTS, ledger
+from scenarios.faults import FAULTS, journaled
 from scenarios.faults.leftovers import leftovers
 from scenarios.faults.targets import look
 
@@ -71,10 +70,10 @@ def running(lab: Lab, shells: Mapping[str, Shell]) -> set[str]:
     return {f"{one.name} on {one.node}" for one in containers if one.state == "running"}
 
 
-def begin_and_kill(name: str, moment: float) -> ledger.Injected:
+def begin_and_kill(name: str, moment: float) -> journaled.Injected:
     """A child that injects, killed `moment` seconds after it wrote ahead; answers what it wrote."""
-    path = machines.STATE / "faults.jsonl"
-    before = len(ledger.faults(journal.read(path)))
+    path = journal.of_faults()
+    before = len(journaled.faults(journal.read(path)))
     words = [LAB, "fault", "inject", name, *TARGETS[name], "--seconds", f"{SECONDS:g}"]
     child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
     try:
@@ -82,14 +81,14 @@ def begin_and_kill(name: str, moment: float) -> ledger.Injected:
         def written() -> bool:
             if child.poll() is not None:
                 raise AssertionError(child.communicate()[1].decode())
-            return len(ledger.faults(journal.read(path))) > before
+            return len(journaled.faults(journal.read(path))) > before
 
         wait_until(written, 20, f"{name} to be written ahead")
         time.sleep(moment)  # a moment of chance in the injection is what is tried here
     finally:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
-    return ledger.faults(journal.read(path))[-1]
+    return journaled.faults(journal.read(path))[-1]
 
 
 @pytest.mark.parametrize("end", ["heal --all", "deadline"])

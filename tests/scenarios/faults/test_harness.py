@@ -13,7 +13,7 @@ from lab.errors import CheckFailed, ConfigError, LabError
 from lab.testing import FakeShell, said
 from scenarios import journal
 from scenarios.faults import harness as harness_module
-from scenarios.faults import heal_overdue, ledger, made, open_faults
+from scenarios.faults import heal_overdue, journaled, made, open_faults
 from scenarios.faults.harness import GRACE, Harness
 
 BROKEN_SSH = LabError("does not answer over SSH", last_seen="timed out")
@@ -275,7 +275,7 @@ def test_a_line_cut_in_the_middle_loses_only_itself(
     assert [fault.id for fault in open_faults(other.entries(warned.append))] == [first.id]
     assert "cut short" in warned[0]
     assert [one.phase for one in other.heal_all()] == ["healed"]
-    assert [fault.id for fault in ledger.faults(other.entries())] == [first.id]
+    assert [fault.id for fault in journaled.faults(other.entries())] == [first.id]
 
 
 def test_a_phase_of_a_fault_whose_beginning_is_lost_is_passed_over(harness: Harness) -> None:
@@ -337,7 +337,7 @@ def test_when_the_lab_was_taken_down_nothing_of_its_faults_is_left(
     injected = harness.inject(made("isolate"), "swarm-node-02", 10)
     machines.SSH_CONFIG.unlink()
     heal_overdue(lab, pytest.fail)
-    [told] = ledger.faults(journal.read(state))
+    [told] = journaled.faults(journal.read(state))
     assert (told.id, told.phase, told.detail) == (injected.id, "healed", "the lab was taken down")
 
 
