@@ -54,7 +54,7 @@ def revive(master: Shell, service: Service, color: str) -> None:
         by_hand.compose(master, service, "up -d --no-recreate db")
         by_hand.wait_registered(master, f"{service.name}-db")
     by_hand.render_compose(master, service)
-    by_hand.compose(master, service, f"up -d --no-deps {color}")
+    by_hand.start_anew(master, service, color)
     by_hand.restore(master, service, by_hand.direct_test(master, service, color))
     by_hand.write_upstream(master, service, color)
 

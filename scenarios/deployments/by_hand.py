@@ -103,6 +103,12 @@ def ensure_database(master: Shell, service: Service) -> None:
         wait_registered(master, f"{service.name}-db")
 
 
+def start_anew(master: Shell, service: Service, color: str) -> None:
+    """A new container of the color: compose would rename the old one, which Swarm may see too late."""
+    compose(master, service, f"rm -sf {color}")
+    compose(master, service, f"up -d --no-deps {color}")
+
+
 def direct_test(master: Shell, service: Service, color: str) -> str:
     """Ask the new color on its own address and port; answers that address. Raises CheckFailed."""
     name = f"{service.name}-{color}"
@@ -240,8 +246,7 @@ def _deploy(
 def _start_and_test(master: Shell, service: Service, color: str, live: str | None) -> str:
     try:
         compose(master, service, f"pull {color}")
-        compose(master, service, f"rm -sf {color}")
-        compose(master, service, f"up -d --no-deps {color}")
+        start_anew(master, service, color)
         address = direct_test(master, service, color)
         restore(master, service, address)
         return address

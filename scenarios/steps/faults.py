@@ -163,5 +163,5 @@ def idle_runs(lab: Lab, master: Shell) -> None:
     service = lab.services[0]
     live = by_hand.live_color(master, service)
     idle = by_hand.next_color(live)
-    by_hand.compose(master, service, f"up -d --no-deps {idle}")
+    by_hand.start_anew(master, service, idle)
     by_hand.direct_test(master, service, idle)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -117,3 +118,12 @@ def test_a_first_release_is_made_only_where_there_is_none(
 ) -> None:
     baseline.first_release(LAB, shell(live, answers), BOOKS, lambda line: None)
     assert called == steps
+
+
+@pytest.mark.parametrize("color", ["blue", "green"])
+def test_a_color_is_brought_back_as_a_new_container_never_renamed_by_compose(color: str) -> None:
+    entry = json.dumps([{"Service": {"Address": "", "Port": 1}, "Node": {"Address": "10.100.199.202"}}])
+    shell = FakeShell({"v1/health/service": said(entry), "": said()}, node="swarm-master")
+    baseline.revive(shell, LAB.services[0], color)
+    steps = [script.rsplit("docker-compose ")[1] for script in shell.ran(rf"docker-compose .*{color}")]
+    assert steps == [f"rm -sf {color}", f"up -d --no-deps {color}"]
