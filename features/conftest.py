@@ -1,10 +1,12 @@
 """Binds the phrases of the features; the Python behind them is in scenarios/steps."""
 
 import secrets
+from typing import Any
 
 import pytest
 
 from scenarios import recording
+from scenarios.steps import addresses
 from scenarios.steps.article import *  # noqa: F403
 from scenarios.steps.browser import *  # noqa: F403
 from scenarios.steps.deployments import *  # noqa: F403
@@ -29,3 +31,11 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(recording, "recording")  # keeps what each run leaves in .lab/runs
+
+
+def pytest_bdd_before_step_call(request: pytest.FixtureRequest, step_func_args: dict[str, Any]) -> None:
+    # The features print the article's addresses; another lab.yml may have others.
+    lab = request.getfixturevalue("lab")
+    for name, value in step_func_args.items():
+        if isinstance(value, str):
+            step_func_args[name] = addresses.of_lab(value, lab)
