@@ -5,6 +5,7 @@ A child process injects; it is killed at a moment that the seed chooses, from th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -86,8 +87,10 @@ def begin_and_kill(name: str, moment: float) -> journaled.Injected:
         wait_until(written, 20, f"{name} to be written ahead")
         time.sleep(moment)  # a moment of chance in the injection is what is tried here
     finally:
-        os.killpg(child.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself; why is raised above
+            os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+    assert child.returncode == -signal.SIGKILL, f"{name} ended by itself: {child.returncode}"
     return journaled.faults(journal.read(path))[-1]
 
 
