@@ -111,7 +111,7 @@ def _recoveries(
 ) -> list[Figure]:
     with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
         file.write(
-            re.sub(r"(?m)^check_interval: \d+", f"check_interval: {interval}", config.LAB_FILE.read_text())
+            re.sub(r"(?m)^check_interval: \d+", f"check_interval: {interval}", config.lab_file().read_text())
         )
         file.flush()
         lab_command("--lab-file", file.name, "up")
