@@ -125,7 +125,7 @@ def reset(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
         revive(master, service, "blue")
     # Whatever a scenario left in Consul and in nginx, these two agree again.
     by_hand.direct_test(master, service, "blue")
-    by_hand.cut_over(master, service, "blue", "blue")
+    by_hand.cut_over(lab, master, service, "blue", "blue")
     by_hand.compose(master, service, "rm -sf green")
     ensure_books(lab)
     if not _answers(master, lab, service):

@@ -21,6 +21,7 @@ from provisioning.templates import project
 CONSUL = "http://localhost:8500"
 REGISTERED_TIMEOUT = 30.0
 DIRECT_TEST_TIMEOUT = 20.0
+SERVED_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
@@ -161,14 +162,44 @@ def set_color(master: Shell, service: Service, color: str | None) -> None:
     master.run(f"curl -fsS {verb} {CONSUL}/v1/kv/services/{service.name}/color", sudo=False)
 
 
-def cut_over(master: Shell, service: Service, color: str, live: str | None) -> None:
-    """Color and upstream change together: when nginx cannot be told, the color is what it was."""
+def cut_over(lab: Lab, master: Shell, service: Service, color: str, live: str | None) -> None:
+    """Color and upstream change together, and the color answers users after it.
+
+    Else all is put back: raises what nginx said when it cannot be told, CheckFailed when users stay unserved.
+    """
     set_color(master, service, color)
     try:
         write_upstream(master, service, color)
     except LabError:
         set_color(master, service, live)
         raise
+    try:
+        wait_until(
+            lambda: master.run(f"{_headers(lab, service)} | grep -i '^x-color: {color}'", sudo=False),
+            SERVED_TIMEOUT,
+            f"{color} to answer at {_address(lab, service)}",
+        )
+    except TimedOut as error:
+        set_color(master, service, live)
+        if live:
+            write_upstream(master, service, live)
+        raise CheckFailed(
+            f"{service.name} stays on {live or 'nothing'}: {color} passed its direct test, "
+            f"but does not answer at {_address(lab, service)}",
+            node=master.node,
+            last_seen=error.last_seen,
+            try_next="lab logs nginx",
+        ) from error
+
+
+def _address(lab: Lab, service: Service) -> str:
+    """Where users ask."""
+    return f"http://{lab.master.address}{service.path}"
+
+
+def _headers(lab: Lab, service: Service) -> str:
+    """The command that prints the headers of the answer that users get."""
+    return f"set -o pipefail; curl -fsS -m 5 -o /dev/null -D - {_address(lab, service)}"
 
 
 @contextmanager
@@ -208,13 +239,12 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
     with deployment_lock(master, service):
         live = live_color(master, service)
         require_serving(lab, master, service, live)
-        return _deploy(master, service, release, live, say)
+        return _deploy(lab, master, service, release, live=live, say=say)
 
 
 def require_serving(lab: Lab, master: Shell, service: Service, live: str | None) -> None:
     """Raises CheckFailed when another color serves users than the live one: a deployment broke off."""
-    url = f"http://{lab.master.address}{service.path}"
-    headers = master.run(f"curl -fsS -m 5 -o /dev/null -D - {url}", sudo=False, check=False).stdout
+    headers = master.run(_headers(lab, service), sudo=False, check=False).stdout
     serves = re.search(r"(?im)^x-color: (\w+)", headers)
     if serves and serves[1] != live:
         raise CheckFailed(
@@ -225,7 +255,13 @@ def require_serving(lab: Lab, master: Shell, service: Service, live: str | None)
 
 
 def _deploy(
-    master: Shell, service: Service, release: str, live: str | None, say: Callable[[str], None]
+    lab: Lab,
+    master: Shell,
+    service: Service,
+    release: str,
+    *,
+    live: str | None,
+    say: Callable[[str], None],
 ) -> Deployed:
     color = next_color(live)
     say(f"{service.name} {release} goes to {color} (live: {live or 'nothing yet'})")
@@ -234,7 +270,7 @@ def _deploy(
     ensure_database(master, service)
     render_compose(master, service)
     address = _start_and_test(master, service, color, live)
-    cut_over(master, service, color, live)
+    cut_over(lab, master, service, color, live)
     say(f"nginx sends {service.path} to {color} at {address}")
     if live:
         old = container(service, live)

@@ -200,6 +200,7 @@ def test_a_color_without_an_address_fails(entry: str, played: Any) -> None:
 # --- cut_over.sh --------------------------------------------------------------------------------------------
 
 KEY = "http://localhost:8500/v1/kv/services/books-service/color"
+PUBLIC = "http://10.100.199.200/api/v1/books"
 TO_GREEN = f"curl -fsS -X PUT -d green {KEY}"
 
 
@@ -214,12 +215,17 @@ class Proxy:
         self.template = f"echo 'to green' >{self.upstream}"
         self.curl: dict[str, str] = {}
         self.nginx = "true"
+        self.public = [
+            "printf 'HTTP/1.1 200 OK\\r\\nX-Color: green\\r\\n'"
+        ]  # its answers, the last one for ever
 
     def cut_over(self, live: str = "blue") -> Done:
-        self.played.by_words("curl", self.curl, otherwise="true")
+        answers = " ".join(f"{number}) {lines};;" for number, lines in enumerate(self.public[:-1], 1))
+        public = f"echo >>$state/asked; case $(wc -l <$state/asked) in {answers} *) {self.public[-1]};; esac"
+        self.played.by_words("curl", {**self.curl, f"*{PUBLIC}*": public}, otherwise="true")
         self.played.program("consul-template", self.template)
         self.played.by_words("docker", {"inspect*": f"echo {self.nginx}"}, otherwise="true")
-        words = ("books-service", "green", live, "http://10.100.199.200/api/v1/books")
+        words = ("books-service", "green", live, PUBLIC)
         done: Done = self.played.run(script("cut_over.sh"), *words, places={"/data/nginx": str(self.folder)})
         return done
 
@@ -236,7 +242,7 @@ def test_color_and_upstream_change_together_and_the_public_address_is_asked_last
     assert color == TO_GREEN
     assert "/books-service-green-upstream.conf.ctmpl:" in template
     assert template.endswith("/books-service.conf:docker kill -s HUP nginx -once")
-    assert public.endswith(" -o /dev/null http://10.100.199.200/api/v1/books")
+    assert public.endswith(f" -o /dev/null -D - {PUBLIC}")
     assert proxy.upstream.read_text() == "to green\n"
 
 
@@ -278,6 +284,22 @@ def test_nothing_is_told_to_nginx_when_consul_does_not_take_the_color(proxy: Pro
     assert proxy.upstream.read_text() == "to blue\n"
 
 
-def test_it_fails_when_the_public_address_does_not_answer(proxy: Proxy) -> None:
-    proxy.curl = {"*http://10.100.199.200*": "exit 22"}
-    assert proxy.cut_over().returncode != 0
+OLD = "printf 'HTTP/1.1 200 OK\\r\\nX-Color: blue\\r\\n'"
+
+
+def test_it_ends_only_when_the_new_color_serves_users(proxy: Proxy) -> None:
+    proxy.public = [OLD, OLD, "exit 22", *proxy.public]
+    assert proxy.cut_over().returncode == 0
+    assert len(proxy.played.calls(PUBLIC)) == 4
+    assert proxy.upstream.read_text() == "to green\n"
+
+
+@pytest.mark.parametrize("answer", ["exit 22", "true", OLD])
+def test_all_is_put_back_when_users_stay_unserved(answer: str, proxy: Proxy) -> None:
+    proxy.public = [answer]
+    done = proxy.cut_over()
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"books-service stays on blue: green does not answer at {PUBLIC}")
+    assert proxy.upstream.read_text() == "to blue\n"
+    assert proxy.played.calls("curl")[-1] == f"curl -fsS -X PUT -d blue {KEY}"
+    assert proxy.played.calls()[-1] == "docker kill -s HUP nginx"

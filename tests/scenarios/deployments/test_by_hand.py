@@ -24,6 +24,7 @@ NOTED = r"-X PUT -d '(blue|green)'"
 SESSION = said('{"ID": "s1"}')
 ACQUIRE = r"lock\?acquire=s1"
 UPSTREAM = "/data/nginx/upstreams"
+SERVED = r"-D - http://10\.100\.199\.200/api/v1/books \| grep -i '\^x-color: green'"
 DIRECT = r"curl -fsS -m 5 -o /dev/null http://10\.100\.199\.202:32768"
 
 
@@ -36,6 +37,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "PAUSE", 0.0)
     monkeypatch.setattr(by_hand, "REGISTERED_TIMEOUT", 0.0)
     monkeypatch.setattr(by_hand, "DIRECT_TEST_TIMEOUT", 0.0)
+    monkeypatch.setattr(by_hand, "SERVED_TIMEOUT", 0.0)
 
 
 def master(live: str | None, other: Mapping[str, Answer] | None = None) -> FakeShell:
@@ -120,6 +122,7 @@ def test_the_new_color_is_tested_before_it_is_live_and_the_old_one_stopped_last(
         DIRECT,
         "PUT -d 'green'",
         UPSTREAM,
+        SERVED,
         "docker stop booksservice_blue_1",
     ]
     places = [[i for i, script in enumerate(shell.scripts) if re.search(p, script)] for p in order]
@@ -241,6 +244,18 @@ def test_the_color_is_put_back_when_nginx_cannot_be_told() -> None:
     with pytest.raises(LabError):
         deploy(shell)
     assert [re.search("'(blue|green)'", script)[1] for script in shell.ran(NOTED)] == ["green", "blue"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("live", "upstreams"), [("blue", ["green", "blue"]), (None, ["blue"])])
+def test_what_was_live_is_put_back_when_users_stay_unserved(live: str | None, upstreams: list[str]) -> None:
+    shell = master(live, {"x-color: ": said(exit=1)})
+    with pytest.raises(CheckFailed, match="passed its direct test, but does not answer at") as caught:
+        deploy(shell)
+    assert f"stays on {live or 'nothing'}" in caught.value.what
+    written = [re.search("-(blue|green)-upstream", script)[1] for script in shell.ran("-upstream")]  # type: ignore[index]
+    assert written == upstreams
+    assert shell.ran(r"-X (PUT -d 'blue'|DELETE).*/color")
+    assert not shell.ran("docker stop")
 
 
 @pytest.mark.parametrize(("ends", "upstream"), [("true", "to green\n"), ("exit 14", "to blue\n")])
