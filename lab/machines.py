@@ -30,6 +30,7 @@ MACHINES = ROOT / ".vagrant" / "machines"
 AUTHORIZED_KEYS = "/etc/lab/authorized_keys"  # where the Vagrantfile mounts this checkout's public key
 MARK = "bluegreen-lab"
 UP_TIMEOUT = 90.0
+UP_TRIES = 3
 
 
 def ensure_key() -> None:
@@ -98,20 +99,37 @@ def _key() -> Path:
 
 def up(lab: Lab, say: Callable[[str], None] = lambda _: None) -> None:
     """Every machine running and SSH_CONFIG written: one `vagrant up`, one `vagrant ssh-config`."""
-    forget_unknown(lab, say)
     ensure_key()
     STATE.mkdir(exist_ok=True)
-    VAGRANT_LOG.write_text("")
-    try:
-        _vagrant().up(provider=lab.provider)
-    except subprocess.CalledProcessError as error:
-        raise _vagrant_failed(f"up --provider={lab.provider}") from error
+    _vagrant_up(lab, say)
     try:
         text = _vagrant().ssh_config()
     except subprocess.CalledProcessError as error:
         raise _vagrant_failed("ssh-config") from error
     SSH_CONFIG.write_text(text)
     wait_until(lambda: answering(lab) == names(lab), UP_TIMEOUT, "SSH on every node")
+
+
+def _vagrant_up(lab: Lab, say: Callable[[str], None]) -> None:
+    for left in reversed(range(UP_TRIES)):
+        forget_unknown(lab, say)
+        VAGRANT_LOG.write_text("")
+        try:
+            _vagrant().up(provider=lab.provider)
+        except subprocess.CalledProcessError as error:
+            if left and is_passing(VAGRANT_LOG.read_text(errors="replace")):
+                say("something else on this host's engine got in Vagrant's way: once more")
+                continue
+            raise _vagrant_failed(f"up --provider={lab.provider}") from error
+        return
+
+
+def is_passing(log: str) -> bool:
+    """Whether Vagrant's log tells of a trouble that is over when one tries again. Pure.
+
+    It looks at every container and port of the host, and others come and go between two of its looks.
+    """
+    return any(words in log for words in ("No such object", "No such container", "port is already allocated"))
 
 
 def names(lab: Lab) -> frozenset[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,13 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     fake = FakeEngine()
     monkeypatch.setattr(machines, "_engine", lambda: fake)
     monkeypatch.setattr(machines, "_vagrant", lambda: pytest.fail("Vagrant was called"))
-    paths = {"ROOT": "", "STATE": ".lab", "SSH_CONFIG": ".lab/ssh_config", "MACHINES": ".vagrant/machines"}
+    paths = {
+        "ROOT": "",
+        "STATE": ".lab",
+        "SSH_CONFIG": ".lab/ssh_config",
+        "VAGRANT_LOG": ".lab/log",
+        "MACHINES": ".vagrant/machines",
+    }
     for name, path in paths.items():
         monkeypatch.setattr(machines, name, tmp_path / path)
     (tmp_path / ".lab").mkdir()
@@ -183,3 +190,55 @@ def test_another_folders_lab_of_the_same_name_is_refused_and_left_alone(
         machines.forget_unknown(LAB, lambda _: None)
     assert "elsewhere" in str(caught.value) and "lab down" in str(caught.value)
     assert engine.removed == []
+
+
+class Vagrant:
+    """Each `up` writes the next of its logs and fails, until there is none left."""
+
+    def __init__(self, *logs: str) -> None:
+        self.logs, self.ups = list(logs), 0
+
+    def up(self, provider: str) -> None:
+        self.ups += 1
+        if self.logs:
+            machines.VAGRANT_LOG.write_text(self.logs.pop(0))
+            raise subprocess.CalledProcessError(1, "vagrant")
+
+    def ssh_config(self) -> str:
+        return "Host swarm-master\n"
+
+
+def up(vagrant: Vagrant, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(machines, "_vagrant", lambda: vagrant)
+    monkeypatch.setattr(machines, "ensure_key", lambda: None)
+    monkeypatch.setattr(machines, "answering", machines.names)
+    said: list[str] = []
+    machines.up(LAB, said.append)
+    return said
+
+
+PASSING = [
+    'Command: ["docker", "inspect", "c0c6"]\nStderr: Error: No such object: c0c6\n',
+    "Error response from daemon: No such container: c0c6\n",
+    "Bind for 127.0.0.1:2203 failed: port is already allocated\n",
+]
+
+
+@pytest.mark.parametrize("log", PASSING)
+def test_others_that_come_and_go_on_the_engine_cost_one_more_try(
+    log: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vagrant = Vagrant(log, log)
+    assert len(up(vagrant, monkeypatch)) == 2
+    assert (vagrant.ups, machines.SSH_CONFIG.read_text()) == (3, "Host swarm-master\n")
+
+
+@pytest.mark.parametrize(("logs", "ups"), [(PASSING, 3), (["no space left on device"], 1)])
+def test_what_does_not_pass_is_told_with_vagrants_last_lines(
+    logs: list[str], ups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vagrant = Vagrant(*logs)
+    with pytest.raises(LabError, match="vagrant up") as caught:
+        up(vagrant, monkeypatch)
+    assert vagrant.ups == ups
+    assert logs[-1].strip() in (caught.value.last_seen or "")
