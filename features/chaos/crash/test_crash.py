@@ -76,21 +76,21 @@ def begin_and_kill(name: str, moment: float) -> journaled.Injected:
     path = journal.of_faults()
     before = len(journaled.faults(journal.read(path)))
     words = [LAB, "fault", "inject", name, *TARGETS[name], "--seconds", f"{SECONDS:g}"]
-    child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
-    try:
+    with subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    ) as child:
+        try:
 
-        def written() -> bool:
-            if child.poll() is not None:
-                raise AssertionError(child.communicate()[1].decode())
-            return len(journaled.faults(journal.read(path))) > before
+            def written() -> bool:
+                return child.poll() is not None or len(journaled.faults(journal.read(path))) > before
 
-        wait_until(written, 20, f"{name} to be written ahead")
-        time.sleep(moment)  # a moment of chance in the injection is what is tried here
-    finally:
-        with contextlib.suppress(ProcessLookupError):  # it ended by itself; why is raised above
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-    assert child.returncode == -signal.SIGKILL, f"{name} ended by itself: {child.returncode}"
+            wait_until(written, 20, f"{name} to be written ahead")
+            time.sleep(moment)  # a moment of chance in the injection is what is tried here
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself, which is told below
+                os.killpg(child.pid, signal.SIGKILL)
+        ended = child.communicate()[1].decode()
+    assert child.returncode == -signal.SIGKILL, f"{name} ended by itself: {child.returncode}\n{ended}"
     return journaled.faults(journal.read(path))[-1]
 
 
