@@ -34,7 +34,7 @@ from scenarios.journal import Journal
 T = TypeVar("T")
 DEFAULT_SECONDS = 30.0
 MOST_SECONDS = 600.0
-AFTER = 2.0
+AFTER = 5.0
 GRACE = 5.0  # from a fault's planned end to its deadline, when the timer ends it
 SCRIPT_TIMEOUT = 60.0
 BOOT_TIMEOUT = 60.0
@@ -93,6 +93,14 @@ def plan(
     return Plan(id, lab, fault, found, places, seconds)
 
 
+def stages(parts: Sequence[Part]) -> list[list[Part]]:
+    """In which order parts are undone: the host's, then the nodes', which may need their power first, then
+    what is last. Pure."""
+    host = [part for part in parts if part.place == HOST]
+    last = [part for part in parts if part.last]
+    return [host, [part for part in parts if part not in host and part not in last], last]
+
+
 class Harness:
     """Faults on one lab, with their journal. `close` nothing: the shells are the caller's."""
 
@@ -131,7 +139,9 @@ class Harness:
             self._prove_ways(planned)
         injected = self._write_ahead(planned)
         try:
-            self._in_order(planned.parts, lambda part: self._break(planned, part))
+            # What is undone last breaks nothing itself: its timer is armed before anything is broken.
+            *first, last = stages(planned.parts)
+            self._in_order([last, *first], lambda part: self._break(planned, part))
         except BaseException as error:
             self.heal(injected.id, f"the injection failed: {error}")
             raise
@@ -146,7 +156,7 @@ class Harness:
         if not fault.is_open:
             return fault
         self._note(fault, "heal", detail)
-        outcomes = self._in_order(list(fault.undo), lambda part: self._undo(fault, part))
+        outcomes = self._in_order(stages(fault.undo), lambda part: self._undo(fault, part))
         worst = next((o for phase in ("failed", "unknown") for o in outcomes if o[0] == phase), None)
         return self._note(fault, *(worst or ("healed", detail)))
 
@@ -254,13 +264,11 @@ class Harness:
     def _shell(self, place: str) -> Shell:
         return self._host if place == HOST else self._shells[place]
 
-    def _in_order(self, parts: Sequence[Part], work: Callable[[Part], T]) -> list[T]:
-        """The host's parts at once, then the nodes', which may need their power first, then what is last."""
-        host = [part for part in parts if part.place == HOST]
-        last = [part for part in parts if part.last]
-        nodes = [part for part in parts if part not in host and part not in last]
-        with ThreadPoolExecutor(max_workers=max(1, len(parts))) as pool:
-            return [*pool.map(work, host), *pool.map(work, nodes), *pool.map(work, last)]
+    def _in_order(self, staged: Sequence[Sequence[Part]], work: Callable[[Part], T]) -> list[T]:
+        """One stage after the other; the parts of a stage at once."""
+        most = max(len(parts) for parts in staged)
+        with ThreadPoolExecutor(max_workers=max(1, most)) as pool:
+            return [outcome for parts in staged for outcome in list(pool.map(work, parts))]
 
     def _note(self, fault: Injected, phase: str, detail: str = "") -> Injected:
         facts = {"id": fault.id, "name": fault.name, "target": fault.target, "on": list(fault.on)}

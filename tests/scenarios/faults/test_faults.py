@@ -6,15 +6,19 @@ import dataclasses
 import random
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError
+from lab.shell import Result
+from lab.testing import FakeShell
 from scenarios.faults import FAULTS, Fault, made
 from scenarios.faults.fault import HOST, On
-from scenarios.faults.harness import Plan, plan
+from scenarios.faults.harness import Harness, Plan, plan
 from scenarios.faults.shaping import handle, no_qdisc, remove_qdisc
 from scenarios.faults.targets import Snapshot
 from scenarios.faults.timer import undone
@@ -208,7 +212,18 @@ def test_virtual_machines_are_vagrants(name: str, lab: Lab, snapshot: Snapshot) 
     assert host.heal == "vagrant up swarm-node-01"
 
 
-TAKEN_DOWN = ["stop", "kill", "restart", "remove", "out-of-memory", "power-cut", "halt", "docker-stop"]
+TAKEN_DOWN = [
+    "stop",
+    "kill",
+    "restart",
+    "remove",
+    "out-of-memory",
+    "power-cut",
+    "halt",
+    "reboot",
+    "docker-stop",
+    "docker-kill",
+]
 
 
 @pytest.mark.parametrize("name", TAKEN_DOWN)
@@ -218,7 +233,31 @@ def test_when_the_live_color_was_taken_down_nginx_is_told_its_new_port_last(
     where = "the live color" if FAULTS[name].takes == "a container" else "the node of the live color"
     made_plan = plan(lab, snapshot, made(name), where, 30, chance=random.Random(1))
     assert [(part.place, part.last) for part in made_plan.parts][-1] == ("swarm-master", True)
-    assert f"--unit=lab-fault-{made_plan.id}-last --on-active=37" in made_plan.script(made_plan.parts[-1])
+    assert f"--unit=lab-fault-{made_plan.id}-last --on-active=40" in made_plan.script(made_plan.parts[-1])
+
+
+@pytest.mark.parametrize("name", TAKEN_DOWN)
+def test_what_is_undone_last_is_armed_before_anything_is_broken(
+    name: str, harness: Harness, shells: dict[str, FakeShell], host: FakeShell
+) -> None:
+    order: list[str] = []
+
+    def noting(shell: FakeShell) -> Callable[..., Result]:
+        run = shell.run
+
+        def noted(script: str, **options: Any) -> Result:
+            order.append(script)
+            return run(script, **options)
+
+        return noted
+
+    where = "the live color" if FAULTS[name].takes == "a container" else "the node of the live color"
+    planned = harness.plan(made(name), where, 30)
+    for shell in (host, *shells.values()):
+        shell.run = noting(shell)  # type: ignore[method-assign]
+    harness.begin(planned)
+    assert order[0] == planned.script(planned.parts[-1])
+    assert len(order) > 1
 
 
 @pytest.mark.parametrize(
