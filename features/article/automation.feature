@@ -32,7 +32,7 @@ Feature: Automation with Ansible and Jenkins
       cat /etc/consul.d/watchers.json
       cat /data/consul/scripts/redeploy_service.sh
       """
-    Then the output shows "id": "api", http://10.100.199.200/api/v1/books and is critical
+    Then the output shows "id": "api", "http": "http://10.100.199.200/api/v1/books" and is critical
     And no request fails
 
   Scenario: The same release again

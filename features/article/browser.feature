@@ -58,6 +58,7 @@ Feature: What one sees in a browser
 
   Scenario: Consul's page of the service says that its check passes
     Given Jenkins has deployed books-service
+    Then Consul's check of books-service passes
     When a browser opens http://10.100.199.200:8500/ui/
     And it clicks books-service
     Then the page says "All service checks passing"

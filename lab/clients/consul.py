@@ -44,6 +44,12 @@ class ConsulClient:
         found = {check["Status"] for check in checks}
         return next((status for status in ("critical", "warning", "passing") if status in found), "unknown")
 
+    def asked(self, service: str) -> bool:
+        """The master's agent has made each check of a service; before that it is what it was born as."""
+        checks = self._ask(self._client.agent.checks)
+        outputs = [check["Output"] for check in checks.values() if check["ServiceName"] == service]
+        return bool(outputs) and all(outputs)
+
     def services(self) -> tuple[str, ...]:
         _, names = self._ask(self._client.catalog.services)
         return tuple(sorted(names))

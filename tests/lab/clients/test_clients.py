@@ -134,6 +134,35 @@ def test_an_instance_without_an_address_of_its_own_has_that_of_its_node(own: str
     assert consul._instance({"Service": service, "Node": node}) == Instance("s", "n1", address)
 
 
+class FakeAgent:
+    def __init__(self, **outputs: str) -> None:
+        """Id of each check -> what its last try said; the service is what is before the _."""
+        self.agent, self.outputs = self, outputs
+
+    def checks(self) -> dict[str, dict[str, str]]:
+        return {
+            name: {"ServiceName": name.partition("_")[0], "Output": output}
+            for name, output in self.outputs.items()
+        }
+
+
+@pytest.mark.usefixtures("present")
+@pytest.mark.parametrize(
+    ("outputs", "asked"),
+    [
+        ({}, False),
+        ({"api": "", "web": "HTTP GET: 200 OK"}, False),
+        ({"api": "HTTP GET: 200 OK", "web": ""}, True),
+        ({"api": "HTTP GET: 404 Not Found"}, True),
+        ({"api_1": "HTTP GET: 200 OK", "api_2": ""}, False),
+    ],
+)
+def test_a_service_was_asked_when_each_of_its_checks_was_made(outputs: dict[str, str], asked: bool) -> None:
+    client = ConsulClient(LAB)
+    client._client = FakeAgent(**outputs)
+    assert client.asked("api") is asked
+
+
 class FakeKv:
     def __init__(self, entry: dict[str, bytes] | None) -> None:
         self.kv, self.entry = self, entry
