@@ -43,6 +43,16 @@ def output_shows(story: Story, names: str) -> None:
         assert name in story.output, f"no {name} in:\n{story.output}"
 
 
+def changes(output: str) -> list[int]:
+    """What the recap of each play in an output of Ansible counts as changed, host by host."""
+    return [int(count) for count in re.findall(r"\bchanged=(\d+)", output)]
+
+
+@then("both plays changed nothing")
+def nothing_changed(story: Story) -> None:
+    assert changes(story.output) == [0, 0], story.output
+
+
 @then("it lists the three books")
 def three_books(story: Story) -> None:
     listed = [baseline.kept(book) for book in json.loads(story.output)]
