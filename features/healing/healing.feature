@@ -40,10 +40,12 @@ Feature: The system heals itself
     Then the service answers again within 180 seconds of the fault
 
   Scenario: The idle color is stopped
+    Given the idle color runs beside the live one
     When the idle color is stopped
     Then nothing is seen in 15 seconds of Consul's checks
     And Jenkins ran 0 builds more
     And no request fails
+    And Consul's catalogue equals the running containers
 
   Scenario: The database is stopped and its data is still there
     When the database is stopped
