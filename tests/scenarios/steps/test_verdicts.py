@@ -155,3 +155,8 @@ def test_served_in_turn() -> None:
     with pytest.raises(AssertionError):
         phrases.served_only(story(answers), "1.0 by blue")
     phrases.served_only(story(FINE), "1.0 by blue")
+
+
+def test_a_step_that_fails_says_what_it_saw() -> None:
+    with pytest.raises(AssertionError, match=r"(?s)1\.0 by blue.*1\.1 by green"):
+        phrases.served_only(story(FINE), "1.1 by green")
