@@ -12,6 +12,7 @@ from lab.errors import LabError
 from lab.shell import Shell
 from lab.waiting import wait_until
 from provisioning import built, provision
+from provisioning.templates import project
 from scenarios.deployments import by_hand
 
 BOOKS = (
@@ -101,6 +102,12 @@ def stop_healing(master: Shell) -> None:
     )
 
 
+def forget_earlier_databases(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
+    """No node keeps records of a database that is no more; the volume in use stays."""
+    for node in lab.swarm_nodes:
+        shells[node.name].run(f"docker volume rm {project(service)}_db", check=False)
+
+
 def reset(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
     """Blue with the first release is live, green is gone and ready for the second, the books are back.
 
@@ -109,6 +116,7 @@ def reset(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
     master = shells[lab.master.name]
     mend(lab, shells)
     stop_healing(master)
+    forget_earlier_databases(lab, shells, service)
     jenkins = JenkinsClient(lab)
     wait_until(lambda: not jenkins.building(), 180, "Jenkins to end its builds", try_next="lab logs jenkins")
     jenkins.close()
