@@ -81,6 +81,16 @@ Feature: The system heals itself
     Then Consul's catalogue equals the running containers
     And no book is lost
 
+  Scenario: The database moves to a node that kept one of an earlier life
+    Given every other node has a database of an earlier life
+    And a book is added
+    And the last backup has every book
+    When the node of the database is killed
+    Then the service answers again within 120 seconds of the fault
+    And the database is on another node
+    And the added book is kept
+    And no other book is lost
+
   Scenario: A book newer than the last backup is lost with its node
     The database's volume is the node's own, as in the article: what was written after the last backup is gone.
 

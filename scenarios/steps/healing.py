@@ -18,6 +18,7 @@ from lab.errors import LabError
 from lab.shell import Shell
 from lab.waiting import wait_until
 from provisioning.roles.service import COLORS
+from provisioning.templates import project
 from scenarios import baseline, verdicts
 from scenarios.deployments import by_hand
 from scenarios.steps.deployments import REGISTRY_TAGS, made_release
@@ -26,6 +27,12 @@ from scenarios.steps.world import SETTLED, Story
 ON_SWARM = {"stopped": "docker stop", "killed": "docker kill", "removed": "docker rm -f"}
 LOG = "/data/consul/logs/watchers.log"
 PARTS = ("db", *COLORS)
+ADDED: dict[str, object] = {
+    "_id": "added",
+    "title": "Late",
+    "author": "Nobody",
+    "description": "Newer than the others.",
+}
 
 
 def container(lab: Lab, target: str, service: Service | None = None) -> str:
@@ -220,9 +227,13 @@ def nothing_seen(lab: Lab, seconds: int) -> None:
 @then("no book is lost")
 @then("no other book is lost")
 def no_book_lost(lab: Lab) -> None:
+    assert [book for book in _books(lab) if book != ADDED] == list(baseline.BOOKS)
+
+
+def _books(lab: Lab) -> list[dict[str, object]]:
     proxy = ProxyClient(lab)
     try:
-        assert [baseline.kept(book) for book in proxy.books()] == list(baseline.BOOKS)
+        return [baseline.kept(book) for book in proxy.books()]
     finally:
         proxy.close()
 
@@ -274,20 +285,16 @@ def moved(lab: Lab, master: Shell, story: Story, target: str) -> None:
     assert node_of(lab, container(lab, target)) != story.victim
 
 
-ADDED = {"_id": "added", "title": "Late", "author": "Nobody", "description": "Newer than the backup."}
-
-
 @given("the last backup has every book")
 def backup_is_complete(lab: Lab, master: Shell) -> None:
     """A backup made from now on: the file's time, then its content."""
+    every = _books(lab)
     path = f"/data/backups/{lab.services[0].name}/records.json"
     now = float(master.run("date +%s.%N").stdout)
 
     def complete() -> bool:
         when, _, records = master.run(f"stat -c %.Y {path}; cat {path}").stdout.partition("\n")
-        return float(when) > now and [baseline.kept(book) for book in json.loads(records)] == list(
-            baseline.BOOKS
-        )
+        return float(when) > now and [baseline.kept(book) for book in json.loads(records)] == every
 
     wait_until(complete, 3 * lab.check_interval, "a backup with every book", node=master.node)
 
@@ -302,16 +309,33 @@ def backups_stopped(master: Shell) -> Iterator[None]:
 @given("a book is added")
 def add_book(lab: Lab) -> None:
     proxy = ProxyClient(lab)
-    proxy.put(ADDED)
-    assert ADDED in [baseline.kept(book) for book in proxy.books()]
+    proxy.put(dict(ADDED))
     proxy.close()
+    assert ADDED in _books(lab)
 
 
 @then("the added book is lost")
 def added_is_lost(lab: Lab) -> None:
-    proxy = ProxyClient(lab)
-    assert ADDED["_id"] not in [book["_id"] for book in proxy.books()]
-    proxy.close()
+    assert ADDED["_id"] not in [book["_id"] for book in _books(lab)]
+
+
+@then("the added book is kept")
+def added_is_kept(lab: Lab) -> None:
+    assert ADDED in _books(lab)
+
+
+@given("every other node has a database of an earlier life")
+def earlier_databases(lab: Lab, shells: Mapping[str, Shell]) -> None:
+    """A copy of the volume as it is now: what is written from now on is not in it."""
+    volume = f"{project(lab.services[0])}_db"
+    home = node_of(lab, container(lab, "the database"))
+    path = f"/var/lib/docker/volumes/{volume}/_data"
+    packed = shells[home].run(f"tar -C {path} -cz . | base64 -w 0").stdout.strip()
+    for node in lab.swarm_nodes:
+        if node.name != home:
+            shells[node.name].run(
+                f"docker volume create {volume} >/dev/null; base64 -d <<<'{packed}' | tar -C {path} -xz"
+            )
 
 
 @when("the live color of each service is killed")

@@ -25,12 +25,12 @@ class Home:
         self.played, self.root = played, root
         self.home = root / "backups/books-service"
         self.home.mkdir(parents=True)
-        self.id = "echo db-1"
+        self.id = "echo db-1 n1"
         self.records = f"echo '{COPY}'"
         self.put = "true"
 
-    def has(self, database: str | None, records: str | None) -> None:
-        for name, text in (("database", database), ("records.json", records)):
+    def has(self, database: str | None, records: str | None, node: str | None = None) -> None:
+        for name, text in (("database", database), ("records.json", records), ("node", node)):
             if text is not None:
                 (self.home / name).write_text(text)
 
@@ -45,7 +45,8 @@ class Home:
         into = 'out=/dev/stdout; while [ $# -gt 1 ]; do [ "$1" = -o ] && out=$2; shift; done'
         get = f"{into}; {{ {self.records}; }} >$out"
         self.played.by_words("curl", {"*-X PUT*": self.put}, otherwise=get)
-        self.played.program("docker", self.id)
+        # `{{.Id}}` alone, or with the node
+        self.played.by_words("docker", {"*Node.Name*": self.id}, otherwise=f"set -- $({self.id}) && echo $1")
         code: int = self.played.run(
             script, *words, places={"/data/backups": f"{self.root}/backups"}
         ).returncode
@@ -56,6 +57,10 @@ class Home:
 
     def restore(self) -> int:
         return self.run(RESTORE, "books-service", "booksservice_db_1", URL)
+
+    @property
+    def deletes(self) -> list[str]:
+        return [call.rsplit("/", 1)[1] for call in self.played.calls("-X DELETE")]
 
     @property
     def puts(self) -> list[dict[str, str]]:
@@ -123,11 +128,32 @@ def test_the_same_database_is_left_alone(home: Home) -> None:
     assert home.played.calls("curl") == []
 
 
-def test_a_new_database_with_records_of_its_own_keeps_them(home: Home) -> None:
-    home.has("db-0", COPY)
+@pytest.mark.parametrize("node", ["n1", None], ids=["of the same node", "of a copy that knows no node"])
+def test_a_new_database_with_records_of_its_own_keeps_them(node: str | None, home: Home) -> None:
+    home.has("db-0", COPY, node)
     home.records = 'echo \'[{"_id": "9"}]\''
     assert home.restore() == 0
-    assert (home.puts, home.copy()[0]) == ([], "db-1")
+    assert (home.puts, home.deletes, home.copy()[0]) == ([], [], "db-1")
+
+
+@pytest.mark.parametrize("copy", [COPY, "[]"], ids=["books", "no book"])
+def test_a_database_on_another_node_has_the_copy_whatever_that_node_kept(copy: str, home: Home) -> None:
+    home.has("db-0", copy, "n2")
+    home.records = 'echo \'[{"_id": "1", "title": "old"}, {"_id": "a/ b"}, {"_id": 12}]\''
+    assert home.restore() == 0
+    kept = [book["_id"] for book in json.loads(copy)]
+    assert home.deletes == [one for one in ("1", "a%2F%20b", "12") if one not in kept]
+    assert home.puts == json.loads(copy)
+    assert home.copy() == ("db-1", copy)
+
+
+@pytest.mark.parametrize(("database", "node"), [("db-0", "n2"), ("db-1", None), (None, None)])
+def test_the_node_of_the_database_that_is_meant_is_noted(
+    database: str | None, node: str | None, home: Home
+) -> None:
+    home.has(database, COPY, node)
+    assert home.restore() == 0
+    assert (home.home / "node").read_text() == "n1\n"
 
 
 @pytest.mark.parametrize("records", [None, ""], ids=["no copy", "an empty file"])
