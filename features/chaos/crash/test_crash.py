@@ -28,6 +28,7 @@ from scenarios.faults.targets import look
 
 LAB = str(Path(sys.executable).with_name("lab"))
 SECONDS = 3.0
+UNDONE = 60.0  # seconds: an undo begins at the deadline; that of an engine may wait 30 s for it to answer
 LATEST = 0.6  # seconds after the first write at which the child is killed
 # Every kind of fault with a target; clock is refused on container nodes.
 TARGETS = {
@@ -122,7 +123,7 @@ def as_before_after_a_kill(
         shell.close()
     wait_until(
         lambda: not leftovers(shells),
-        20,
+        UNDONE,
         "nothing to be left",
         evidence=lambda: "\n".join(leftovers(shells)),
     )
