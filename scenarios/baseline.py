@@ -102,6 +102,22 @@ def stop_healing(master: Shell) -> None:
     )
 
 
+def come_to_rest(master: Shell, jenkins: JenkinsClient) -> None:
+    """Nothing is checked, healed or built any more.
+
+    A build that is under way writes its service's definition at its end, and healing would begin anew.
+    """
+
+    def at_rest() -> bool:
+        if jenkins.building():
+            return False
+        stop_healing(master)
+        return not jenkins.building()
+
+    stop_healing(master)
+    wait_until(at_rest, 180, "Jenkins to end its builds", try_next="lab logs jenkins")
+
+
 def forget_earlier_databases(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
     """No node keeps records of a database that is no more; the volume in use stays."""
     for node in lab.swarm_nodes:
@@ -115,11 +131,10 @@ def reset(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
     """
     master = shells[lab.master.name]
     mend(lab, shells)
-    stop_healing(master)
-    forget_earlier_databases(lab, shells, service)
     jenkins = JenkinsClient(lab)
-    wait_until(lambda: not jenkins.building(), 180, "Jenkins to end its builds", try_next="lab logs jenkins")
+    come_to_rest(master, jenkins)
     jenkins.close()
+    forget_earlier_databases(lab, shells, service)
     blue, green = service.releases[0], service.releases[-1]
     form = "{{.State.Running}} {{.Config.Image}}"
     running = master.run(

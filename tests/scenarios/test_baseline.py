@@ -127,3 +127,37 @@ def test_a_color_is_brought_back_as_a_new_container_never_renamed_by_compose(col
     baseline.revive(shell, LAB.services[0], color)
     steps = [script.rsplit("docker-compose ")[1] for script in shell.ran(rf"docker-compose .*{color}")]
     assert steps == [f"rm -sf {color}", f"up -d --no-deps {color}"]
+
+
+class Building:
+    """Jenkins, whose builds write the service's definition, and the master's shell, which removes it.
+
+    A definition that is there long enough brings another build, `heals` times at most.
+    """
+
+    node = "swarm-master"
+
+    def __init__(self, looks: list[bool], heals: int = 0) -> None:
+        self.looks, self.heals, self.defined = looks, heals, True
+
+    def building(self) -> bool:
+        busy = self.looks.pop(0) if self.looks else False
+        self.defined = self.defined or busy
+        if not busy and self.defined and self.heals:
+            self.heals -= 1
+            self.looks = [True]
+        return busy
+
+    def run(self, script: str, **_: object) -> None:
+        assert "rm -f /etc/consul.d/service-*.json" in script
+        self.defined = False
+
+
+@pytest.mark.parametrize(
+    "looks", [[], [True], [True, True, True], [False, True], [True, False, True, False, True]]
+)
+@pytest.mark.parametrize("heals", [0, 1, 2])
+def test_at_rest_nothing_is_checked_whenever_a_build_ended(looks: list[bool], heals: int) -> None:
+    world: Any = Building(looks, heals)
+    baseline.come_to_rest(world, world)
+    assert (world.defined, world.building()) == (False, False)
