@@ -8,7 +8,7 @@ from lab import config
 from lab.config import Lab, Node
 from scenarios.steps.addresses import NODES, of_lab
 
-ARTICLE = config.load()
+ARTICLE = config.load(config.LAB_FILE)
 
 
 def moved(lab: Lab) -> Lab:
