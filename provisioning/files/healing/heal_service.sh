@@ -11,8 +11,9 @@ longest_pause=300
 say() { echo "$(date +%H:%M:%S) $service: $*"; }
 
 # What cannot be told is no pass. (`jq -e` would end with 0 on no input at all: its words are compared instead.)
+# The agent that makes the check is asked, not the catalogue: a server that starts again plays its past once more.
 passes() {
-  [ "$(curl -fsS -m 5 "$consul/v1/health/checks/$service" 2>/dev/null |
+  [ "$(curl -fsS -m 5 -G "$consul/v1/agent/checks" --data-urlencode "filter=ServiceName == \"$service\"" 2>/dev/null |
     jq 'length > 0 and all(.[]; .Status == "passing")')" = true ]
 }
 is_registered() { curl -fsS -m 5 "$consul/v1/agent/service/$service" >/dev/null 2>&1; }

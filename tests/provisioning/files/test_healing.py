@@ -158,7 +158,7 @@ def test_only_containers_that_compose_made_are_looked_at(played: Any) -> None:
 
 # --- the healing of one service -----------------------------------------------------------------------------
 
-PASSING, CRITICAL = '[{"Status": "passing"}]', '[{"Status": "critical"}]'
+PASSING, CRITICAL = '{"api": {"Status": "passing"}}', '{"api": {"Status": "critical"}}'
 
 
 class Around:
@@ -187,7 +187,7 @@ class Around:
         self.played.by_words(
             "curl",
             {
-                "*/v1/health/checks/books-service": "cat $state/checks || exit 22",
+                "*/v1/agent/checks*ServiceName*books-service*": "cat $state/checks || exit 22",
                 "*/v1/agent/service/books-service": "[ -e $state/registered ] || exit 22",
                 # the lock is seen once more, then its deployment has ended
                 "*/v1/kv/services/books-service/lock": (
@@ -237,7 +237,13 @@ def test_a_service_that_passes_again_is_not_deployed(around: Around) -> None:
     assert around.builds == 0
 
 
-@pytest.mark.parametrize("checks", ["[]", '[{"Status": "passing"}, {"Status": "warning"}]'])
+def test_a_server_that_plays_its_past_again_is_not_believed(around: Around) -> None:
+    around.says("checks", PASSING)
+    around.heal()
+    assert around.played.calls("/v1/health/", "/v1/catalog/") == []
+
+
+@pytest.mark.parametrize("checks", ["{}", '{"api": {"Status": "passing"}, "other": {"Status": "warning"}}'])
 def test_only_passing_checks_are_a_pass(checks: str, around: Around) -> None:
     around.says("checks", checks)
     around.heal()
