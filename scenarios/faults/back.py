@@ -41,8 +41,12 @@ known() {{
   color=$(curl -fsS -m 3 $consul/v1/kv/services/{service}/color?raw) || return 1
   curl -fsS -m 3 "$consul/v1/health/service/{service}-$color?passing"
 }}
+# A port may be another service's by now, which says 404.
 open() {{  # every server that nginx knows takes connections
-  for at in $(servers); do timeout 2 bash -c "</dev/tcp/${{at%:*}}/${{at##*:}}" 2>/dev/null || return 1; done
+  for at in $(servers); do
+    timeout 2 bash -c "</dev/tcp/${{at%:*}}/${{at##*:}}" 2>/dev/null || return 1
+    [ "$(curl -s -m 3 -o /dev/null -w '%{{http_code}}' "http://$at{path}")" != 404 ] || return 1
+  done
 }}
 nobody() {{ [ "$(known | jq length)" = 0 ]; }}"""
 TURN = """\
@@ -62,7 +66,7 @@ def repointing(on: On) -> list[Part]:
     live = f"{service.name.replace('-', '')}_{on.live}_1"
     if live not in {one.name for one in containers(on)}:
         return []
-    functions = REPOINT.format(service=service.name)
+    functions = REPOINT.format(service=service.name, path=service.path)
     turn = lines(functions, TURN.format(service=service.name))
     there = lines(functions, f'open || nobody || {{ echo "nginx knows another address of {live}"; exit 1; }}')
     return [Part(on.lab.master.name, "", turn, there, last=True)]
