@@ -44,7 +44,7 @@ def first_release(lab: Lab, master: Shell, service: Service, say: Callable[[str]
 
 
 def _answers(master: Shell, lab: Lab, service: Service) -> bool:
-    url = f"http://{lab.master.address}{service.path}"
+    url = by_hand.public_address(lab, service)
     return master.run(f"curl -fsS -m 3 -o /dev/null {url}", sudo=False, check=False).exit == 0
 
 

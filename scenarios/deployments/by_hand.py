@@ -177,7 +177,7 @@ def cut_over(lab: Lab, master: Shell, service: Service, color: str, live: str | 
         wait_until(
             lambda: master.run(f"{_headers(lab, service)} | grep -i '^x-color: {color}'", sudo=False),
             SERVED_TIMEOUT,
-            f"{color} to answer at {_address(lab, service)}",
+            f"{color} to answer at {public_address(lab, service)}",
         )
     except TimedOut as error:
         set_color(master, service, live)
@@ -185,21 +185,21 @@ def cut_over(lab: Lab, master: Shell, service: Service, color: str, live: str | 
             write_upstream(master, service, live)
         raise CheckFailed(
             f"{service.name} stays on {live or 'nothing'}: {color} passed its direct test, "
-            f"but does not answer at {_address(lab, service)}",
+            f"but does not answer at {public_address(lab, service)}",
             node=master.node,
             last_seen=error.last_seen,
             try_next="lab logs nginx",
         ) from error
 
 
-def _address(lab: Lab, service: Service) -> str:
+def public_address(lab: Lab, service: Service) -> str:
     """Where users ask."""
     return f"http://{lab.master.address}{service.path}"
 
 
 def _headers(lab: Lab, service: Service) -> str:
     """The command that prints the headers of the answer that users get."""
-    return f"set -o pipefail; curl -fsS -m 5 -o /dev/null -D - {_address(lab, service)}"
+    return f"set -o pipefail; curl -fsS -m 5 -o /dev/null -D - {public_address(lab, service)}"
 
 
 @contextmanager

@@ -268,7 +268,7 @@ class Harness:
         """One stage after the other; the parts of a stage at once."""
         most = max(len(parts) for parts in staged)
         with ThreadPoolExecutor(max_workers=max(1, most)) as pool:
-            return [outcome for parts in staged for outcome in list(pool.map(work, parts))]
+            return [outcome for parts in staged for outcome in pool.map(work, parts)]
 
     def _note(self, fault: Injected, phase: str, detail: str = "") -> Injected:
         facts = {"id": fault.id, "name": fault.name, "target": fault.target, "on": list(fault.on)}
