@@ -19,6 +19,21 @@ Feature: A deployment that goes wrong leaves the live color live
       | 0.500   | answers 500          | failed its direct test    |
       | 0.0     | never answers        | failed its direct test    |
 
+  Scenario Outline: nginx does not follow a cut-over: <who> deploys
+    Given nginx cannot read its settings
+    When <deployment>
+    Then the deployment is refused with "green does not answer at http://10.100.199.200/api/v1/books"
+    And Consul says that books-service is blue
+    And nginx's upstream is blue
+    And `docker ps -a` shows booksservice_blue_1 Up
+    And users were served only 1.0 by blue
+    And no request fails
+
+    Examples:
+      | who     | deployment                                       |
+      | Ansible | Ansible deploys books-service                    |
+      | a hand  | release 1.1 of books-service is deployed by hand |
+
   Scenario: Nothing of the other color is known to Consul
     When swarm-master runs
       """

@@ -203,8 +203,8 @@ def _headers(lab: Lab, service: Service) -> str:
 
 
 @contextmanager
-def deployment_lock(master: Shell, service: Service) -> Iterator[None]:
-    """One deployment of a service at a time, whoever deploys: the lock is a session of Consul's.
+def deployment_lock(master: Shell, service: Service) -> Iterator[str]:
+    """One deployment of a service at a time, whoever deploys. Yields the id of the lock, a session of Consul's.
 
     Raises CheckFailed when another one holds it. A deployment that was killed loses it after its TTL.
     """
@@ -221,9 +221,22 @@ def deployment_lock(master: Shell, service: Service) -> Iterator[None]:
                 last_seen=master.run(f"curl -fsS '{key}?raw'", sudo=False, check=False).stdout,
                 try_next="wait for its end, then the same command again",
             )
-        yield
+        yield session
     finally:
         master.run(f"curl -fsS -X PUT {CONSUL}/v1/session/destroy/{session}", sudo=False, check=False)
+
+
+def renew_lock(master: Shell, service: Service, session: str) -> None:
+    """The lock holds for its TTL from now. Raises CheckFailed when it ran out: another may be deploying."""
+    try:
+        master.run(f"curl -fsS -X PUT {CONSUL}/v1/session/renew/{session}", sudo=False)
+    except CommandFailed as error:
+        raise CheckFailed(
+            f"{service.name} stays as it is: the lock of this deployment (180 s) could not be renewed",
+            node=master.node,
+            last_seen=error.last_seen,
+            try_next="the same command again",
+        ) from error
 
 
 def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callable[[str], None]) -> Deployed:
@@ -236,10 +249,18 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
         raise ConfigError(
             f"release {release!r} is not an image tag", try_next=f"lab deploy {service.name} 1.1"
         )
-    with deployment_lock(master, service):
+    with deployment_lock(master, service) as session:
         live = live_color(master, service)
         require_serving(lab, master, service, live)
-        return _deploy(lab, master, service, release, live=live, say=say)
+        color, address = _prepare(master, service, release, live=live, say=say)
+        renew_lock(master, service, session)
+        cut_over(lab, master, service, color, live)
+        say(f"nginx sends {service.path} to {color} at {address}")
+        if live:
+            old = container(service, live)
+            # Gone already is as good as stopped.
+            master.run(f"docker stop {old} || ! docker inspect {old} >/dev/null 2>&1", sudo=False)
+    return Deployed(color, release, address)
 
 
 def require_serving(lab: Lab, master: Shell, service: Service, live: str | None) -> None:
@@ -254,29 +275,17 @@ def require_serving(lab: Lab, master: Shell, service: Service, live: str | None)
         )
 
 
-def _deploy(
-    lab: Lab,
-    master: Shell,
-    service: Service,
-    release: str,
-    *,
-    live: str | None,
-    say: Callable[[str], None],
-) -> Deployed:
+def _prepare(
+    master: Shell, service: Service, release: str, *, live: str | None, say: Callable[[str], None]
+) -> tuple[str, str]:
+    """The idle color runs the release and has passed its direct test; answers the color and its address."""
     color = next_color(live)
     say(f"{service.name} {release} goes to {color} (live: {live or 'nothing yet'})")
     set_release(master, service, color, release)
     render_compose(master, service)
     ensure_database(master, service)
     render_compose(master, service)
-    address = _start_and_test(master, service, color, live)
-    cut_over(lab, master, service, color, live)
-    say(f"nginx sends {service.path} to {color} at {address}")
-    if live:
-        old = container(service, live)
-        # Gone already is as good as stopped.
-        master.run(f"docker stop {old} || ! docker inspect {old} >/dev/null 2>&1", sudo=False)
-    return Deployed(color, release, address)
+    return color, _start_and_test(master, service, color, live)
 
 
 def _start_and_test(master: Shell, service: Service, color: str, live: str | None) -> str:

@@ -68,3 +68,11 @@ def container_state(master: Shell, name: str, state: str) -> None:
 @then(parsers.parse("Consul says that {service} is {color:w}"))
 def color_is(lab: Lab, service: str, color: str) -> None:
     assert ConsulClient(lab).color(service) == color
+
+
+@then(parsers.parse("nginx's upstream is {color:w}"))
+def upstream_is(lab: Lab, master: Shell, color: str) -> None:
+    service = lab.services[0]
+    upstream = master.run(f"cat /data/nginx/upstreams/{service.name}.conf").stdout
+    address = by_hand.registered_at(master, f"{service.name}-{color}")
+    assert f"server {address};" in upstream, f"{color} is at {address}, but:\n{upstream}"

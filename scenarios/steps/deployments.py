@@ -42,6 +42,12 @@ def deployment_succeeds(story: Story) -> None:
 
 
 @given(parsers.parse("Jenkins has deployed {service}"))
+def jenkins_has_deployed(lab: Lab, story: Story, service: str) -> None:
+    jenkins_deploys(lab, story, service)
+    if story.error is not None:
+        raise story.error
+
+
 @when(parsers.parse("Jenkins deploys {service}"))
 def jenkins_deploys(lab: Lab, story: Story, service: str) -> None:
     client = JenkinsClient(lab)
@@ -66,6 +72,14 @@ def _play(master: Shell, story: Story, line: str) -> None:
         story.output = master.run(line, sudo=False, timeout=240).stdout
     except CommandFailed as error:
         story.error, story.output = error, error.result.stdout + error.result.stderr
+
+
+@given("nginx cannot read its settings")
+def nginx_cannot_read(master: Shell) -> Iterator[None]:
+    path = "/data/nginx/includes/broken.conf"
+    master.run(f"echo 'no such word;' >{path}")
+    yield
+    master.run(f"rm {path}; docker kill -s HUP nginx")
 
 
 @when(parsers.parse("two deployments of {service} are started at once"))

@@ -202,6 +202,7 @@ def test_a_color_without_an_address_fails(entry: str, played: Any) -> None:
 KEY = "http://localhost:8500/v1/kv/services/books-service/color"
 PUBLIC = "http://10.100.199.200/api/v1/books"
 TO_GREEN = f"curl -fsS -X PUT -d green {KEY}"
+RENEW = "curl -fsS -X PUT http://localhost:8500/v1/session/renew/s1"
 
 
 class Proxy:
@@ -225,7 +226,7 @@ class Proxy:
         self.played.by_words("curl", {**self.curl, f"*{PUBLIC}*": public}, otherwise="true")
         self.played.program("consul-template", self.template)
         self.played.by_words("docker", {"inspect*": f"echo {self.nginx}"}, otherwise="true")
-        words = ("books-service", "green", live, PUBLIC)
+        words = ("books-service", "green", live, PUBLIC, "s1")
         done: Done = self.played.run(script("cut_over.sh"), *words, places={"/data/nginx": str(self.folder)})
         return done
 
@@ -238,8 +239,8 @@ def proxy(played: Any, tmp_path: Path) -> Proxy:
 def test_color_and_upstream_change_together_and_the_public_address_is_asked_last(proxy: Proxy) -> None:
     done = proxy.cut_over()
     assert (done.returncode, done.stderr) == (0, "")
-    color, template, public = proxy.played.calls("curl", "consul-template")
-    assert color == TO_GREEN
+    lock, color, template, public = proxy.played.calls("curl", "consul-template")
+    assert (lock, color) == (RENEW, TO_GREEN)
     assert "/books-service-green-upstream.conf.ctmpl:" in template
     assert template.endswith("/books-service.conf:docker kill -s HUP nginx -once")
     assert public.endswith(f" -o /dev/null -D - {PUBLIC}")
@@ -262,7 +263,7 @@ def test_the_color_is_put_back_when_nginx_cannot_be_told(live: str, back: str, p
     done = proxy.cut_over(live)
     assert done.returncode != 0
     assert done.stderr == f"books-service stays on {live}: nginx was not told\n"
-    assert proxy.played.calls("curl") == [TO_GREEN, back]
+    assert proxy.played.calls("curl") == [RENEW, TO_GREEN, back]
 
 
 def test_the_upstream_is_put_back_when_it_was_written_but_nginx_was_not_told(proxy: Proxy) -> None:
@@ -277,8 +278,17 @@ def test_an_upstream_that_was_removed_is_made_again(proxy: Proxy) -> None:
     assert proxy.upstream.read_text() == "to green\n"
 
 
+def test_nothing_is_changed_when_the_lock_ran_out(proxy: Proxy) -> None:
+    proxy.curl = {"*session/renew*": "echo 404 >&2; exit 22"}
+    done = proxy.cut_over()
+    assert done.returncode == 1
+    assert "books-service stays on blue: the lock of this deployment" in done.stderr
+    assert proxy.played.calls() == [RENEW]
+    assert proxy.upstream.read_text() == "to blue\n"
+
+
 def test_nothing_is_told_to_nginx_when_consul_does_not_take_the_color(proxy: Proxy) -> None:
-    proxy.curl = {"*-X PUT*": "exit 7"}
+    proxy.curl = {"*-X PUT -d*": "exit 7"}
     assert proxy.cut_over().returncode != 0
     assert proxy.played.calls("consul-template") == []
     assert proxy.upstream.read_text() == "to blue\n"

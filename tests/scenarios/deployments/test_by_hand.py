@@ -120,6 +120,7 @@ def test_the_new_color_is_tested_before_it_is_live_and_the_old_one_stopped_last(
         "docker-compose rm -sf green",
         "docker-compose up -d --no-deps green",
         DIRECT,
+        "session/renew/s1",
         "PUT -d 'green'",
         UPSTREAM,
         SERVED,
@@ -237,6 +238,13 @@ def test_the_lock_is_given_back_however_the_deployment_ends(other: Mapping[str, 
     with suppress(CheckFailed):
         deploy(shell)
     assert "session/destroy/s1" in shell.scripts[-1]
+
+
+def test_nothing_is_cut_over_when_the_lock_ran_out() -> None:
+    shell = master("blue", {"session/renew": said(exit=22, stderr="404")})
+    with pytest.raises(CheckFailed, match="could not be renewed"):
+        deploy(shell)
+    assert shell.ran(f"{NOTED}|{UPSTREAM}|docker stop") == []
 
 
 def test_the_color_is_put_back_when_nginx_cannot_be_told() -> None:

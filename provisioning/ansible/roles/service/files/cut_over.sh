@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# SERVICE COLOR LIVE URL: the color in Consul and nginx's upstream change together, and COLOR answers URL after it. LIVE
+# SERVICE COLOR LIVE URL SESSION: the color in Consul and nginx's upstream change together, and COLOR answers URL after it. LIVE
 # ("none" before the first deployment) and its upstream are put back when nginx cannot be told or users stay unserved.
+# Nothing is changed when SESSION, the lock of the deployment, ran out: another deployment may be running.
 set -eu
-service=$1 color=$2 live=$3 url=$4
+service=$1 color=$2 live=$3 url=$4 session=$5
 key=http://localhost:8500/v1/kv/services/$service/color
 upstream=/data/nginx/upstreams/$service.conf
 
@@ -13,6 +14,10 @@ put_back() {
 }
 serves() {  # the old color may answer once more until nginx has read its settings
   last=$(curl -fsS -m 5 -o /dev/null -D - "$url" 2>&1) && grep -qi "^x-color: $color" <<<"$last"
+}
+curl -fsS -X PUT "http://localhost:8500/v1/session/renew/$session" >/dev/null || {
+  echo "$service stays on $live: the lock of this deployment (180 s) could not be renewed. Try next: the same again" >&2
+  exit 1
 }
 [ "$(docker inspect -f '{{.State.Running}}' nginx)" = true ] || docker start nginx >/dev/null
 before=$(mktemp)
@@ -26,7 +31,7 @@ trap - ERR
 end=$((SECONDS + 10))
 until serves; do
   if [ $SECONDS -ge $end ]; then
-    put_back "$color does not answer at $url: $last"
+    put_back "$color does not answer at $url (docker logs nginx may say why): $last"
     docker kill -s HUP nginx >/dev/null
     exit 1
   fi
