@@ -22,7 +22,7 @@ Feature: A deployment that goes wrong leaves the live color live
   Scenario Outline: nginx does not follow a cut-over: <who> deploys
     Given nginx cannot read its settings
     When <deployment>
-    Then the deployment is refused with "green does not answer at http://10.100.199.200/api/v1/books"
+    Then the deployment is refused with "does not answer at http://10.100.199.200/api/v1/books"
     And Consul says that books-service is blue
     And nginx's upstream is blue
     And `docker ps -a` shows booksservice_blue_1 Up

@@ -173,9 +173,11 @@ def cut_over(lab: Lab, master: Shell, service: Service, color: str, live: str | 
     except LabError:
         set_color(master, service, live)
         raise
+    # tee: a failure shows all headers.
+    serves = f"{_headers(lab, service)} | tee >(cat >&2) | grep -i '^x-color: {color}'"
     try:
         wait_until(
-            lambda: master.run(f"{_headers(lab, service)} | grep -i '^x-color: {color}'", sudo=False),
+            lambda: master.run(serves, sudo=False),
             SERVED_TIMEOUT,
             f"{color} to answer at {public_address(lab, service)}",
         )
@@ -204,7 +206,7 @@ def _headers(lab: Lab, service: Service) -> str:
 
 @contextmanager
 def deployment_lock(master: Shell, service: Service) -> Iterator[str]:
-    """One deployment of a service at a time, whoever deploys. Yields the id of the lock, a session of Consul's.
+    """One deployment of a service at a time, whoever deploys. Yields the lock's id, a session of Consul's.
 
     Raises CheckFailed when another one holds it. A deployment that was killed loses it after its TTL.
     """

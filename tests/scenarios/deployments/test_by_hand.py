@@ -24,7 +24,7 @@ NOTED = r"-X PUT -d '(blue|green)'"
 SESSION = said('{"ID": "s1"}')
 ACQUIRE = r"lock\?acquire=s1"
 UPSTREAM = "/data/nginx/upstreams"
-SERVED = r"-D - http://10\.100\.199\.200/api/v1/books \| grep -i '\^x-color: green'"
+SERVED = r"-D - http://10\.100\.199\.200/api/v1/books \| tee .*\| grep -i '\^x-color: green'"
 DIRECT = r"curl -fsS -m 5 -o /dev/null http://10\.100\.199\.202:32768"
 
 
