@@ -81,6 +81,15 @@ Feature: A deployment that goes wrong leaves the live color live
     And `docker ps -a` shows booksservice_green_1 Exited
     And no request fails
 
+  Scenario: A deployment took longer than its lock
+    Given the next deployment of books-service loses its lock
+    When Ansible deploys books-service
+    Then the deployment is refused with "the lock of this deployment (180 s) could not be renewed"
+    And Consul says that books-service is blue
+    And `docker ps -a` shows booksservice_blue_1 Up
+    And users were served only 1.0 by blue
+    And no request fails
+
   Scenario Outline: A playbook with a wrong <variable>
     When Ansible deploys books-service with -e <words>
     Then the deployment is refused with "<variable>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,6 +93,22 @@ def two_at_once(lab: Lab, master: Shell, story: Story, service: str) -> None:
     client.close()
     if build.result != "SUCCESS":
         story.error = LabError(f"build {build.number}: {build.result}", last_seen=build.console)
+
+
+LOSE_LOCK = """
+sessions() { curl -fsS CONSUL/v1/kv/services/SERVICE/lock | jq -r ".[] | .Session // empty"; }
+until session=$(sessions) && [ -n "$session" ]; do sleep 0.1; done
+curl -fsS -X PUT CONSUL/v1/session/destroy/$session
+"""
+
+
+@given(parsers.parse("the next deployment of {service} loses its lock"))
+def lock_is_lost(master: Shell, service: str) -> Iterator[None]:
+    """As when a pull takes longer than the lock's TTL."""
+    script = LOSE_LOCK.replace("CONSUL", by_hand.CONSUL).replace("SERVICE", service)
+    master.run(f"systemd-run --quiet --collect --unit=lose-lock bash -c {shlex.quote(script)}")
+    yield
+    master.run("systemctl stop lose-lock", check=False)
 
 
 # Releases that are made for a scenario: an image of the lab with another word to start with.
