@@ -170,22 +170,33 @@ class Sender:
 
     def run(self) -> None:
         """Raises HostError when the network is gone; what was recorded stays."""
+        with self._selector, Path(self._schedule.record).open("ab", buffering=0) as record:
+            try:
+                self._ask(record.write)
+            finally:
+                self._close()
+
+    def _ask(self, write: Callable[[bytes], object]) -> None:
         begin, count = self._clock(), 0
         stopping = False
-        with Path(self._schedule.record).open("ab", buffering=0) as record:
-            while self._open or not stopping:
-                now = self._clock()
-                stopping = stopping or count >= self._schedule.most or self._stopped()
+        while self._open or not stopping:
+            now = self._clock()
+            stopping = stopping or count >= self._schedule.most or self._stopped()
+            due = begin + count / self._schedule.rate
+            while not stopping and due <= now and count < self._schedule.most:
+                self._send(due, count)
+                count += 1
                 due = begin + count / self._schedule.rate
-                while not stopping and due <= now and count < self._schedule.most:
-                    self._send(due, count)
-                    count += 1
-                    due = begin + count / self._schedule.rate
-                self._read(self._pause(due, stopping))
-                self._give_up()
-                self._flush(record.write)
-                self._look(record.write)
-            self._flush(record.write, at_once=True)
+            self._read(self._pause(due, stopping))
+            self._give_up()
+            self._flush(write)
+            self._look(write)
+        self._flush(write, at_once=True)
+
+    def _close(self) -> None:
+        for request in self._under_way:
+            if request.connection is not None:
+                request.connection.close()
 
     def _pause(self, due: float, stopping: bool) -> float:
         """Seconds until something is to be done whatever the network says."""

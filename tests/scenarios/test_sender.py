@@ -25,6 +25,10 @@ from scenarios.sender import Reply, Schedule, Sender
 ROOT = Path(__file__).parents[2]
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 class Books(BaseHTTPRequestHandler):
     """Answers by the path: /ok, /bad, /slow, /cut (none), /text (no HTTP), /until-the-end (no length)."""
 
@@ -203,6 +207,20 @@ def test_nothing_more_is_sent_when_the_network_is_gone(
     with pytest.raises(HostError, match="lo, the lab's network, is gone"):
         Sender(plan, lambda: False).run()
     assert 0 < len(answers.read(Path(plan.record))) < 100
+
+
+def test_nothing_is_left_open_when_the_network_is_gone(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "LOOK", 0.1)
+    before = open_files()
+    asking = Sender(schedule(port, tmp_path / "p.jsonl", path="/slow", most=100), lambda: False)
+    monkeypatch.setattr(sender, "same_device", lambda name, index: False)
+    with pytest.raises(HostError):
+        asking.run()
+    # The server here is in the same process and closes its ends after a moment.
+    wait_until(lambda: open_files() <= before, 5, "all files to be closed")
+    del asking  # alive until here, so that its end closed nothing
 
 
 @pytest.mark.parametrize(("name", "same"), [("lo", True), ("no-such-dev", False)])
