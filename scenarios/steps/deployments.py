@@ -19,6 +19,7 @@ from scenarios.deployments import by_hand
 from scenarios.steps.world import Story
 
 REGISTRY_TAGS = f"{REGISTRY_DATA}/docker/registry/v2/repositories/{{service}}/_manifests/tags"
+LONGEST = 120  # seconds after which what a step broke ends by itself
 PLAYBOOK = "ansible-playbook /vagrant/ansible/{service}.yml -i /vagrant/ansible/hosts/prod"
 
 
@@ -78,9 +79,13 @@ def _play(master: Shell, story: Story, line: str) -> None:
 @given("nginx cannot read its settings")
 def nginx_cannot_read(master: Shell) -> Iterator[None]:
     path = "/data/nginx/includes/broken.conf"
-    master.run(f"echo 'no such word;' >{path}")
+    # The timer removes it when the harness is killed.
+    master.run(
+        f"systemd-run --quiet --collect --unit=nginx-reads-again --on-active={LONGEST} rm -f {path}; "
+        f"echo 'no such word;' >{path}"
+    )
     yield
-    master.run(f"rm {path}; docker kill -s HUP nginx")
+    master.run(f"rm -f {path}; systemctl stop nginx-reads-again.timer; docker kill -s HUP nginx")
 
 
 @when(parsers.parse("two deployments of {service} are started at once"))
@@ -106,7 +111,8 @@ curl -fsS -X PUT CONSUL/v1/session/destroy/$session
 def lock_is_lost(master: Shell, service: str) -> Iterator[None]:
     """As when a pull takes longer than the lock's TTL."""
     script = LOSE_LOCK.replace("CONSUL", by_hand.CONSUL).replace("SERVICE", service)
-    master.run(f"systemd-run --quiet --collect --unit=lose-lock bash -c {shlex.quote(script)}")
+    limit = f"-p RuntimeMaxSec={LONGEST}"
+    master.run(f"systemd-run --quiet --collect --unit=lose-lock {limit} bash -c {shlex.quote(script)}")
     yield
     master.run("systemctl stop lose-lock", check=False)
 

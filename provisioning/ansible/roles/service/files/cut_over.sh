@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# SERVICE COLOR LIVE URL SESSION: the color in Consul and nginx's upstream change together, and COLOR answers URL after it. LIVE
-# ("none" before the first deployment) and its upstream are put back when nginx cannot be told or users stay unserved.
-# Nothing is changed when SESSION, the lock of the deployment, ran out: another deployment may be running.
+# SERVICE COLOR LIVE URL SESSION: the color in Consul and nginx's upstream change together, and COLOR answers URL after it.
+# LIVE ("none" before the first deployment) and its upstream are put back when nginx cannot be told or users stay unserved.
+# Nothing is changed when SESSION, the deployment's lock, ran out: another deployment may be running.
 set -eu
 service=$1 color=$2 live=$3 url=$4 session=$5
 key=http://localhost:8500/v1/kv/services/$service/color
