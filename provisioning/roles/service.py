@@ -15,6 +15,11 @@ def folder(service: Service) -> str:
     return f"/data/compose/config/{service.name}"
 
 
+def upstream(service: Service) -> str:
+    """The file on the master that tells nginx where the service's live color is."""
+    return f"/data/nginx/upstreams/{service.name}.conf"
+
+
 def _service_files(lab: Lab, service: Service) -> list[Resource]:
     releases = dict(zip(COLORS, (*service.releases, service.releases[-1]), strict=False))
     return [
@@ -38,7 +43,7 @@ def _service_files(lab: Lab, service: Service) -> list[Resource]:
             for color in COLORS
         ),
         File(
-            f"/data/nginx/upstreams/{service.name}.conf",
+            upstream(service),
             render("service/no-upstream.conf", lab, service=service),
             keep=True,
         ),

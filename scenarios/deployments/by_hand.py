@@ -15,13 +15,14 @@ from lab.config import RELEASE, Lab, Service
 from lab.errors import CheckFailed, ConfigError, LabError, TimedOut
 from lab.shell import CommandFailed, Shell
 from lab.waiting import wait_until
-from provisioning.roles.service import COLORS, folder
+from provisioning.roles.service import COLORS, folder, upstream
 from provisioning.templates import project
 
 CONSUL = "http://localhost:8500"
 REGISTERED_TIMEOUT = 30.0
 DIRECT_TEST_TIMEOUT = 20.0
 SERVED_TIMEOUT = 10.0
+LOCK_SECONDS = 180  # the role's lock is as long
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def write_upstream(master: Shell, service: Service, color: str) -> None:
     When nginx cannot be told, the file is what it was: its next start would send them there all the same.
     """
     source = f"/data/nginx/templates/{service.name}-{color}-upstream.conf.ctmpl"
-    target = f"/data/nginx/upstreams/{service.name}.conf"
+    target = upstream(service)
     master.run(
         f"cp {target} {target}.before; consul-template -consul localhost:8500 "
         f'-template "{source}:{target}:docker kill -s HUP nginx" -once && rm -f {target}.before || '
@@ -211,7 +212,7 @@ def deployment_lock(master: Shell, service: Service) -> Iterator[str]:
     Raises CheckFailed when another one holds it. A deployment that was killed loses it after its TTL.
     """
     key = f"{CONSUL}/v1/kv/services/{service.name}/lock"
-    settings = '{"TTL": "180s", "Behavior": "delete", "LockDelay": "0s"}'
+    settings = json.dumps({"TTL": f"{LOCK_SECONDS}s", "Behavior": "delete", "LockDelay": "0s"})
     answer = master.run(f"curl -fsS -X PUT -d '{settings}' {CONSUL}/v1/session/create", sudo=False)
     session = json.loads(answer.stdout)["ID"]
     try:
@@ -234,7 +235,8 @@ def renew_lock(master: Shell, service: Service, session: str) -> None:
         master.run(f"curl -fsS -X PUT {CONSUL}/v1/session/renew/{session}", sudo=False)
     except CommandFailed as error:
         raise CheckFailed(
-            f"{service.name} stays as it is: the lock of this deployment (180 s) could not be renewed",
+            f"{service.name} stays as it is: "
+            f"the lock of this deployment ({LOCK_SECONDS} s) could not be renewed",
             node=master.node,
             last_seen=error.last_seen,
             try_next="the same command again",

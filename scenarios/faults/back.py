@@ -6,6 +6,8 @@ or one of its name runs elsewhere in the swarm. What replaced it is not this fau
 
 from __future__ import annotations
 
+from provisioning.roles.service import upstream
+from provisioning.templates import project
 from scenarios.faults.fault import On, Part, containers, lines
 
 FUNCTIONS = """\
@@ -35,7 +37,7 @@ engine() {{  # until the engine answers, 30 s at most
 # A color that was started again listens on another port: nginx must be told, as at a cut-over.
 REPOINT = """\
 consul=http://localhost:8500
-file=/data/nginx/upstreams/{service}.conf
+file={upstream}
 servers() {{ grep -o 'server [^;]*' $file | cut -d' ' -f2; }}
 known() {{
   color=$(curl -fsS -m 3 $consul/v1/kv/services/{service}/color?raw) || return 1
@@ -63,10 +65,10 @@ done"""
 def repointing(on: On) -> list[Part]:
     """The part on the master that sends users to the live color's new port; none when it was not hit."""
     service = on.lab.services[0]
-    live = f"{service.name.replace('-', '')}_{on.live}_1"
+    live = f"{project(service)}_{on.live}_1"
     if live not in {one.name for one in containers(on)}:
         return []
-    functions = REPOINT.format(service=service.name, path=service.path)
+    functions = REPOINT.format(service=service.name, path=service.path, upstream=upstream(service))
     turn = lines(functions, TURN.format(service=service.name))
     there = lines(functions, f'open || nobody || {{ echo "nginx knows another address of {live}"; exit 1; }}')
     return [Part(on.lab.master.name, "", turn, there, last=True)]
@@ -75,7 +77,7 @@ def repointing(on: On) -> list[Part]:
 def functions(on: On) -> str:
     service = on.lab.services[0]
     return FUNCTIONS.format(
-        project=service.name.replace("-", ""),
+        project=project(service),
         service=service.name,
         master=on.lab.master.address,
         swarm=on.lab.swarm_endpoint,

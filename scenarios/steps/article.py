@@ -11,6 +11,7 @@ from lab.clients.consul import ConsulClient
 from lab.config import Lab
 from lab.shell import Result, Shell
 from lab.waiting import wait_until
+from provisioning.roles.service import upstream
 from scenarios import baseline
 from scenarios.deployments import by_hand
 from scenarios.steps.world import Story
@@ -73,6 +74,6 @@ def color_is(lab: Lab, service: str, color: str) -> None:
 @then(parsers.parse("nginx's upstream is {color:w}"))
 def upstream_is(lab: Lab, master: Shell, color: str) -> None:
     service = lab.services[0]
-    upstream = master.run(f"cat /data/nginx/upstreams/{service.name}.conf").stdout
+    text = master.run(f"cat {upstream(service)}").stdout
     address = by_hand.registered_at(master, f"{service.name}-{color}")
-    assert f"server {address};" in upstream, f"{color} is at {address}, but:\n{upstream}"
+    assert f"server {address};" in text, f"{color} is at {address}, but:\n{text}"
