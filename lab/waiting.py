@@ -1,15 +1,38 @@
-"""The only waiting loop."""
+"""The only waiting loop, and the one factor that stretches every wait of a slow host."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from lab.errors import TimedOut
+from lab.errors import ConfigError, TimedOut
 
 T = TypeVar("T")
 PAUSE = 0.2
+MOST_PATIENCE = 100.0
+SLOW_HOST = "on a slow host: LAB_PATIENCE=3 waits three times as long"
+
+
+def patience() -> float:
+    """By how much every limit of time is stretched: LAB_PATIENCE, 1 when it is not set. Raises ConfigError."""
+    said = os.environ.get("LAB_PATIENCE") or "1"
+    try:
+        factor = float(said)
+    except ValueError:
+        factor = 0.0
+    if not 1 <= factor <= MOST_PATIENCE:
+        raise ConfigError(
+            f"LAB_PATIENCE is {said[:40]!r}",
+            try_next=f"a number from 1 to {MOST_PATIENCE:g}, such as LAB_PATIENCE=3",
+        )
+    return factor
+
+
+def stretched(seconds: float) -> float:
+    """A limit of time, in seconds, as long as this host needs it."""
+    return seconds * patience()
 
 
 def wait_until(
@@ -24,10 +47,11 @@ def wait_until(
     """Call `check` until it answers something true and return that answer.
 
     `check` says "not yet" with a false value or with an exception, which is kept as what was last
-    seen. `timeout` is in seconds. `evidence` is asked once, on time-out, for log lines.
-    Raises TimedOut.
+    seen. `timeout` is in seconds, stretched by LAB_PATIENCE. `evidence` is asked once, on time-out, for log
+    lines. Raises TimedOut.
     """
-    deadline = time.monotonic() + timeout
+    limit = stretched(timeout)
+    deadline = time.monotonic() + limit
     last = "nothing"
     while True:
         try:
@@ -42,7 +66,12 @@ def wait_until(
         time.sleep(PAUSE)
     if evidence is not None:
         last += "\n" + _shown(evidence)
-    raise TimedOut(f"waited {timeout:g} s for {what}", node=node, last_seen=last, try_next=try_next)
+    raise TimedOut(
+        f"waited {limit:g} s for {what}",
+        node=node,
+        last_seen=last,
+        try_next=f"{try_next}; {SLOW_HOST}" if try_next else SLOW_HOST,
+    )
 
 
 def _shown(evidence: Callable[[], str]) -> str:
