@@ -16,7 +16,7 @@ SLOW_HOST = "on a slow host: LAB_PATIENCE=3 waits three times as long"
 
 
 def patience() -> float:
-    """By how much every limit of time is stretched: LAB_PATIENCE, 1 when it is not set. Raises ConfigError."""
+    """By how much every limit of time is stretched: LAB_PATIENCE, or 1. Raises ConfigError."""
     said = os.environ.get("LAB_PATIENCE") or "1"
     try:
         factor = float(said)

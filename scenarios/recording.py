@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from lab import config as lab_config
-from lab import machines
+from lab import environment
 from lab.config import Lab
 from lab.errors import LabError
 from scenarios import answers, evidence, journal, verdicts
@@ -32,7 +32,7 @@ from scenarios.answers import Answer
 from scenarios.journal import Entry, Journal
 from scenarios.watching import Watchers
 
-RUNS = machines.STATE / "runs"
+RUNS = environment.STATE / "runs"
 FAULTS = journal.of_faults()
 JOURNAL = "journal.jsonl"
 RUN = "run.json"

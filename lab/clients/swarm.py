@@ -25,6 +25,7 @@ class SwarmClient:
     def __init__(self, lab: Lab) -> None:
         require_present(lab)
         self._client = docker.DockerClient(base_url=lab.swarm_endpoint, version="1.30", timeout=15)
+        self._client.api.trust_env = False  # no proxy of the user's shell
 
     def containers(self) -> tuple[Placed, ...]:
         """Every container of the swarm, running or not, by name. LabError when Swarm is silent."""

@@ -257,7 +257,10 @@ class Harness:
         if place == HOST or self.lab.provider != "docker":
             return False
         look = f"docker inspect {machine(self.lab, self.lab.node(place))} 2>&1 >/dev/null"
-        return "No such object" in self._host.run(look, check=False, timeout=10).stdout
+        try:
+            return "no such object" in self._host.run(look, check=False, timeout=10).stdout.lower()
+        except LabError:  # an engine that cannot tell
+            return False
 
     # --- both -----------------------------------------------------------------------------------------------
 

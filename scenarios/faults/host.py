@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 
+from lab import engine
 from lab.config import Lab, Node
+from lab.environment import ROOT
 from lab.errors import TimedOut
-from lab.machines import MARK, ROOT
+from lab.machines import MARK
 from lab.shell import CommandFailed, Result
 from scenarios.faults.fault import HOST
 
@@ -17,6 +19,8 @@ class HostShell:
     node = HOST
 
     def run(self, script: str, *, sudo: bool = True, check: bool = True, timeout: float = 120) -> Result:
+        """Raises HostError when `docker` in it would not mean the engine that the lab is on."""
+        engine.require_here()
         try:
             done = subprocess.run(
                 ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False
@@ -43,7 +47,10 @@ def only_ours(lab: Lab, node: Node) -> str:
     """Refuses a container that does not carry the lab's mark; a machine that is gone has nothing to undo."""
     name = machine(lab, node)
     label = f"docker inspect -f '{{{{index .Config.Labels \"{MARK}\"}}}}' {name}"
+    # Any other failure tells nothing of the machine.
     return (
-        f'mark=$({label} 2>/dev/null) || {{ echo "{name} is gone"; exit 0; }}\n'
+        f"mark=$({label} 2>&1) || case $mark in\n"
+        f'  *"o such object"*) echo "{name} is gone"; exit 0 ;;\n'
+        f'  *) echo "$mark" >&2; exit 69 ;;\nesac\n'
         f'[ "$mark" = {lab.name} ] || {{ echo "{name} does not belong to the lab {lab.name}" >&2; exit 78; }}'
     )
