@@ -7,9 +7,9 @@ import subprocess
 from lab import engine
 from lab.config import Lab, Node
 from lab.environment import ROOT
-from lab.errors import TimedOut
 from lab.machines import MARK
-from lab.shell import CommandFailed, Result
+from lab.shell import CommandFailed, Result, unfinished
+from lab.waiting import stretched
 from scenarios.faults.fault import HOST
 
 
@@ -23,12 +23,15 @@ class HostShell:
         engine.require_here()
         try:
             done = subprocess.run(
-                ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False
+                ["bash", "-c", script],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=stretched(timeout),
+                check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise TimedOut(
-                f"no end after {timeout:g} s: {script[:200]}", node=HOST, last_seen=str(error.stdout)[-600:]
-            ) from error
+            raise unfinished(HOST, script, timeout, str(error.stdout)) from error
         result = Result(HOST, script, done.returncode, done.stdout, done.stderr)
         if check and result.exit != 0:
             raise CommandFailed(result)
