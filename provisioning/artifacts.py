@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import ssl
@@ -38,12 +39,12 @@ GO_FLAGS = ("-trimpath", "-ldflags=-s -w", "-mod=readonly", "-buildvcs=false")
 GO_SETTINGS = {
     "CGO_ENABLED": "0",
     "GOOS": "linux",
-    "GOARCH": "amd64",
     "GOFLAGS": "-buildvcs=false",
     "GOTOOLCHAIN": "local",
     "GOWORK": "off",
 }
-WHEELS_FOR = ("--python-version=3.11", "--implementation=cp", "--platform=manylinux2014_x86_64")
+WHEELS_FOR = ("--python-version=3.11", "--implementation=cp")
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # as the kernel says it: as Debian and Go do
 
 Progress = Callable[[str], None]
 
@@ -71,12 +72,35 @@ def cache_root() -> Path:
     return Path(os.environ.get("LAB_CACHE") or Path.home() / ".cache" / "bluegreen-lab")
 
 
+def architecture() -> str:
+    """This machine's and so the nodes', as Debian and Go name it. HostError when no nodes are made for it."""
+    machine = platform.machine()
+    if machine not in ARCHITECTURES:
+        raise HostError(
+            f"this machine is a {machine}; the lab's nodes are made for {' and '.join(ARCHITECTURES)}",
+            try_next="another machine",
+        )
+    return ARCHITECTURES[machine]
+
+
+def go_settings() -> dict[str, str]:
+    """What decides, beside the flags, what Go makes."""
+    return {**GO_SETTINGS, "GOARCH": architecture()}
+
+
+def wheels_for() -> tuple[str, ...]:
+    """The words by which pip chooses a wheel for the nodes' Python."""
+    machine = next(machine for machine, name in ARCHITECTURES.items() if name == architecture())
+    return (*WHEELS_FOR, f"--platform=manylinux2014_{machine}")
+
+
 def inputs_digest(name: str) -> str:
-    """12 hex of the artifact's pins, the flags of Go and the recipe; reads files only.
+    """12 hex of the artifact's pins, the flags of Go, the architecture and the recipe; reads files only.
 
     LabError for a name no folder has.
     """
-    digest = hashlib.sha256(repr((RECIPE, GO_FLAGS, sorted(GO_SETTINGS.items()), WHEELS_FOR)).encode())
+    made_by = (RECIPE, GO_FLAGS, sorted(go_settings().items()), wheels_for())
+    digest = hashlib.sha256(repr(made_by).encode())
     folder = _pins(name)
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -264,7 +288,7 @@ def _in_go_mod(module: Path, pattern: str) -> str:
 
 
 def _go_env() -> dict[str, str]:
-    return {**os.environ, **GO_SETTINGS}
+    return {**os.environ, **go_settings()}
 
 
 # --- files of Maven Central
@@ -321,7 +345,7 @@ def _download(http: httpx.Client, url: str, target: Path) -> str:
 
 def fetch_wheels(pins: Path, scratch: Path, finished: Path) -> None:
     """Fetch the wheels requirements.txt pins, for the Python of the nodes whatever Python this is."""
-    wanted = ["--no-deps", "--only-binary", ":all:", "--require-hashes", *WHEELS_FOR]
+    wanted = ["--no-deps", "--only-binary", ":all:", "--require-hashes", *wheels_for()]
     where = ["-r", str(pins / "requirements.txt"), "-d", str(finished)]
     pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check"]
     _run([*pip, *wanted, *where], scratch, f"{pins.name}: the wheels were not fetched")
