@@ -22,7 +22,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from pathlib import Path
 import httpx
 
 from lab.errors import HostError, LabError
+from provisioning import sources
 
 FOLDER = Path(__file__).with_suffix("")
 RECIPE = "1"  # raise it when a change here changes what is made of the same pins
@@ -47,6 +48,7 @@ WHEELS_FOR = ("--python-version=3.11", "--implementation=cp")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # as the kernel says it: as Debian and Go do
 
 Progress = Callable[[str], None]
+Go = Callable[[list[str], Path, str], str]  # words, folder, what to say when it fails -> what it printed
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,11 @@ def go_version(text: str) -> tuple[int, int]:
 def _version_of(command: str) -> str:
     try:
         answer = subprocess.run(
-            [command, "version"], env=_go_env(), capture_output=True, text=True, check=False
+            [command, "version"],
+            env={**os.environ, "GOTOOLCHAIN": "local"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except OSError as error:
         return error.strerror or "cannot be started"
@@ -223,13 +229,12 @@ def _move(finished: Path, place: Path) -> None:
 
 def build_go(pins: Path, scratch: Path, finished: Path) -> None:
     """Build the program the folder pins, a static binary named like the folder."""
-    go, module = go_command(), scratch / "module"
+    go, module = _go(), scratch / "module"
     shutil.copytree(pins, module, copy_function=shutil.copyfile)
     if (pins / "spelling.json").exists():
         _repair(go, module, scratch / "published")
     binary = finished / pins.name
-    build = [go, "build", *GO_FLAGS, "-o", str(binary), _main_package(pins)]
-    _run(build, module, f"{pins.name} did not build")
+    go(["build", *GO_FLAGS, "-o", str(binary), _main_package(pins)], module, f"{pins.name} did not build")
     binary.chmod(0o755)
 
 
@@ -240,7 +245,14 @@ def _main_package(pins: Path) -> str:
     return found[1] if found else "."
 
 
-def _repair(go: str, module: Path, published: Path) -> None:
+def _go() -> Go:
+    """Go as the user has it, with the user's sources and no other setting of the user's."""
+    command = go_command()
+    environment = sources.go(command, go_settings())
+    return lambda words, folder, failure: _run([command, *words], folder, failure, environment)
+
+
+def _repair(go: Go, module: Path, published: Path) -> None:
     """Copy the published source to where go.mod's `replace` points, with its one misspelling put right."""
     spelling = json.loads((module / "spelling.json").read_text())
     source = _published_source(go, module, published, spelling["module"])
@@ -262,13 +274,13 @@ def _sources(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file() and not path.name.endswith("_test.go"))
 
 
-def _published_source(go: str, module: Path, scratch: Path, path: str) -> Path:
+def _published_source(go: Go, module: Path, scratch: Path, path: str) -> Path:
     """The folder of a module in Go's cache, fetched and checked against the go.sum of our pins."""
     required = _required(module, path)
     scratch.mkdir()
     (scratch / "go.mod").write_text(f"module published\n\ngo 1.26\n\nrequire {path} {required}\n")
     shutil.copyfile(module / "go.sum", scratch / "go.sum")
-    answer = _run([go, "mod", "download", "-json", path], scratch, f"{path} {required} was not fetched")
+    answer = go(["mod", "download", "-json", path], scratch, f"{path} {required} was not fetched")
     return Path(json.loads(answer[answer.index("{") : answer.rindex("}") + 1])["Dir"])
 
 
@@ -285,10 +297,6 @@ def _in_go_mod(module: Path, pattern: str) -> str:
     if not found:
         raise LabError(f"{module.name}: its go.mod has no line like {pattern}")
     return found[1]
-
-
-def _go_env() -> dict[str, str]:
-    return {**os.environ, **go_settings()}
 
 
 # --- files of Maven Central
@@ -347,8 +355,8 @@ def fetch_wheels(pins: Path, scratch: Path, finished: Path) -> None:
     """Fetch the wheels requirements.txt pins, for the Python of the nodes whatever Python this is."""
     wanted = ["--no-deps", "--only-binary", ":all:", "--require-hashes", *wheels_for()]
     where = ["-r", str(pins / "requirements.txt"), "-d", str(finished)]
-    pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check"]
-    _run([*pip, *wanted, *where], scratch, f"{pins.name}: the wheels were not fetched")
+    pip = [sys.executable, "-I", "-m", "pip", "download"]
+    _run([*pip, *wanted, *where], scratch, f"{pins.name}: the wheels were not fetched", sources.pip())
     for wheel in finished.iterdir():
         wheel.chmod(0o644)
 
@@ -356,12 +364,12 @@ def fetch_wheels(pins: Path, scratch: Path, finished: Path) -> None:
 # --- shared
 
 
-def _run(command: list[str], folder: Path, failure: str) -> str:
+def _run(command: list[str], folder: Path, failure: str, environment: Mapping[str, str]) -> str:
     """What the command prints; LabError with its last 20 lines when it exits non-zero."""
     answer = subprocess.run(
         command,
         cwd=folder,
-        env=_go_env(),
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
