@@ -110,6 +110,11 @@ def inputs_digest(name: str) -> str:
     return digest.hexdigest()[:12]
 
 
+def to_build() -> tuple[str, ...]:
+    """The artifacts that Go would have to build now: with none, this host needs no Go."""
+    return tuple(name for name in NAMES if (_pins(name) / "go.mod").exists() and not is_cached(name))
+
+
 def is_cached(name: str) -> bool:
     """Whether `obtain` would answer without building or fetching."""
     return _artifact(name).path.exists()
@@ -405,3 +410,10 @@ def _names() -> tuple[str, ...]:
 
 
 NAMES: tuple[str, ...] = _names()
+
+
+if __name__ == "__main__":  # lab/host.sh asks
+    try:
+        print(*to_build())
+    except LabError as error:
+        raise SystemExit(str(error)) from None
