@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help lab-up lab-down status features crash test unit lint bench venv browser
+.PHONY: help lab-up lab-down status features crash test unit lint bench hosts venv browser
 
 RESULTS = --junitxml=.lab/junit.xml --cucumberjson=.lab/cucumber.json
 
@@ -34,6 +34,9 @@ lint: venv ## style and types
 
 bench: venv ## measure the lab
 	@.venv/bin/python -m bench
+
+hosts: ## type these commands on virtual machines with Debian 12 and 13 (hours without KVM)
+	@tests/hosts/host all
 
 venv:
 	@lab/host.sh --venv-only

@@ -25,8 +25,8 @@ def main(name: str, steps: tuple[str, ...]) -> None:
     `all` is every host with every step, and then the table. `table` writes docs/hosts.md anew from what was
     seen. All that is made is in .lab/hosts/NAME; typed.log there has what was typed and what came.
 
-    Read from the environment: LAB_PATIENCE, HOSTS_MEMORY, HOSTS_CPUS, HOSTS_ACCEL (kvm or tcg), and HOSTS_FILES,
-    what the disk takes over from this machine: "FILE" or "FILE:PLACE", white space between them.
+    Read from the environment: LAB_PATIENCE, HOSTS_MEMORY, HOSTS_CPUS, HOSTS_ACCEL (kvm or tcg), and
+    HOSTS_FILES, what the disk takes over from this machine: "FILE" or "FILE:PLACE", white space between them.
     """
     chosen = list(HOSTS.values()) if name in ("all", "table") else [HOSTS[name]]
     if name != "table":

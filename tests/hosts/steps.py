@@ -22,6 +22,7 @@ SLOW = "10"  # LAB_PATIENCE under emulation
 HINT = re.compile(r"try next:\s+(sudo usermod -aG docker \S+)")
 PYTEST = ".venv/bin/pytest -v -p no:cacheprovider"
 A_FAULT = "features/chaos/test_every_fault.py::test_a_fault_bites_and_ends"
+CLONE = "git -c init.defaultBranch=main -c advice.detachedHead=false clone -q"
 NETEM = "tc qdisc show dev eth1"
 
 
@@ -94,7 +95,7 @@ def boot(host: Host) -> str:
 
 def copy(host: Host) -> str:
     """The checkout (HEAD), the warm cache, and the node image as a file."""
-    clone = f"rm -rf {CHECKOUT} && cat >checkout.bundle && git clone -q checkout.bundle {CHECKOUT}"
+    clone = f"rm -rf {CHECKOUT} && cat >checkout.bundle && {CLONE} checkout.bundle {CHECKOUT}"
     _must(machine.send(host, ["git", "-C", str(ROOT), "bundle", "create", "-q", "-", "HEAD"], clone))
     cache = ["tar", "-C", str(cache_root()), "-c", "artifacts", "registry"]
     _must(machine.send(host, cache, "mkdir -p ~/.cache/bluegreen-lab && tar -x -C ~/.cache/bluegreen-lab"))
