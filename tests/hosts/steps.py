@@ -22,7 +22,8 @@ SLOW = "10"  # LAB_PATIENCE under emulation
 HINT = re.compile(r"try next:\s+(sudo usermod -aG docker \S+)")
 PYTEST = ".venv/bin/pytest -v -p no:cacheprovider"
 A_FAULT = "features/chaos/test_every_fault.py::test_a_fault_bites_and_ends"
-CLONE = "git -c init.defaultBranch=main -c advice.detachedHead=false clone -q"
+CLONE = f"git -c init.defaultBranch=main -c advice.detachedHead=false clone -q checkout.bundle {CHECKOUT}"
+UPDATE = f"git -C {CHECKOUT} fetch -q ../checkout.bundle HEAD && git -C {CHECKOUT} reset -q --hard FETCH_HEAD"
 NETEM = "tc qdisc show dev eth1"
 
 
@@ -94,13 +95,15 @@ def boot(host: Host) -> str:
 
 
 def copy(host: Host) -> str:
-    """The checkout (HEAD), the warm cache, and the node image as a file."""
-    clone = f"rm -rf {CHECKOUT} && cat >checkout.bundle && {CLONE} checkout.bundle {CHECKOUT}"
-    _must(machine.send(host, ["git", "-C", str(ROOT), "bundle", "create", "-q", "-", "HEAD"], clone))
+    """The checkout (HEAD), the warm cache, and the node image as a file; what is there is brought up to date."""
+    bundle = ["git", "-C", str(ROOT), "bundle", "create", "-q", "-", "HEAD"]
+    _must(machine.send(host, bundle, f"cat >checkout.bundle && {{ {UPDATE} || {CLONE}; }}"))
     cache = ["tar", "-C", str(cache_root()), "-c", "artifacts", "registry"]
     _must(machine.send(host, cache, "mkdir -p ~/.cache/bluegreen-lab && tar -x -C ~/.cache/bluegreen-lab"))
-    save = ["sh", "-c", 'docker save "$@" | gzip -1', "save", *_node_tags()]
-    _must(machine.send(host, save, "cat >node.tar.gz"))
+    tags = _node_tags()
+    if machine.type_on(host, f"docker image inspect --format loaded {' '.join(tags)} 2>&1").exit != 0:
+        save = ["sh", "-c", 'docker save "$@" | gzip -1', "save", *tags]
+        _must(machine.send(host, save, "cat >node.tar.gz"))
     return ""
 
 
