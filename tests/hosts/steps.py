@@ -95,7 +95,7 @@ def boot(host: Host) -> str:
 
 
 def copy(host: Host) -> str:
-    """The checkout (HEAD), the warm cache, and the node image as a file; what is there is brought up to date."""
+    """The checkout (HEAD), the warm cache and the node image; what is there is brought up to date."""
     bundle = ["git", "-C", str(ROOT), "bundle", "create", "-q", "-", "HEAD"]
     _must(machine.send(host, bundle, f"cat >checkout.bundle && {{ {UPDATE} || {CLONE}; }}"))
     cache = ["tar", "-C", str(cache_root()), "-c", "artifacts", "registry"]
