@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help lab-up lab-down status features crash test unit lint bench venv browser
+.PHONY: help lab-up lab-down status features crash test unit lint bench hosts venv browser
 .NOTPARALLEL: # one thing after the other, also with -j
 
 # Of the user's shell nothing may decide what runs here; the lab's own programs see to the rest.
@@ -39,6 +39,9 @@ lint: venv ## style and types
 
 bench: venv ## measure the lab
 	@.venv/bin/python -m bench
+
+hosts: ## type these commands on virtual machines with Debian 12 and 13 (hours without KVM)
+	@tests/hosts/host all
 
 venv:
 	@lab/host.sh --venv-only
