@@ -268,6 +268,26 @@ class Reload:
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """What is wrong though every part is as it should be: `signs` is shell that prints it, `mend` ends it."""
+
+    name: str
+    signs: str
+    mend: str
+
+    @property
+    def key(self) -> str:
+        return f"trouble:{self.name}"
+
+    @property
+    def observe(self) -> str:
+        return f"(\n{self.signs}\n) 2>/dev/null || true"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        return self.mend if observed else None
+
+
+@dataclass(frozen=True)
 class Password:
     """A user's password; it is looked at through the hash that is there."""
 

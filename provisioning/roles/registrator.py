@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from lab.config import Lab, Node
 from provisioning.built import Built
-from provisioning.resources import Container, Resource
-from provisioning.roles import Health, container_logs, image, is_master
+from provisioning.resources import Container, Resource, Trouble
+from provisioning.roles import Health, ask, container_logs, image, is_master
+from provisioning.templates import render
 
 
 def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
@@ -13,9 +14,16 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
         return []
     options = ("--net=host", "-v", "/var/run/docker.sock:/var/run/docker.sock")
     command = ("-ip", node.address, f"consul://{node.address}:8500")
+    known = render("registrator/known.sh", lab, node=node, ask=ask)
     return [
-        Container("registrator", image(lab, "registrator"), built.images["registrator"], options, command)
+        Container("registrator", image(lab, "registrator"), built.images["registrator"], options, command),
+        Trouble("unknown-services", unknown(lab, node), known),
     ]
+
+
+def unknown(lab: Lab, node: Node) -> str:
+    """Shell that prints what runs on a node and is not in Consul's catalogue."""
+    return render("registrator/unknown.sh", lab, node=node, ask=ask)
 
 
 def health(lab: Lab, node: Node) -> list[Health]:
@@ -24,6 +32,8 @@ def health(lab: Lab, node: Node) -> list[Health]:
     # Its start hangs while Consul is out of reach: "running" alone would say nothing.
     check = (
         "docker inspect -f '{{.State.Status}}' registrator 2>&1 | grep -x running && "
-        "docker logs registrator 2>&1 | grep -o 'Listening for Docker events' | tail -1 | grep ."
+        "docker logs registrator 2>&1 | grep -o 'Listening for Docker events' | tail -1 | grep . && "
+        f"{{ unknown=$(\n{unknown(lab, node)}\n); "
+        'echo "not in the catalogue: $unknown"; [ -z "$unknown" ]; }'
     )
     return [Health("registrator", node.name, check, container_logs("registrator"))]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from lab.config import Lab, Node
 from provisioning.built import Built
-from provisioning.resources import Container, Resource
-from provisioning.roles import Health, ask_engine, container_logs, image, is_master
+from provisioning.resources import Container, Resource, Trouble
+from provisioning.roles import Health, ask, ask_engine, container_logs, image, is_master
+from provisioning.templates import render
 
 
 def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
@@ -18,7 +19,15 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
         # 20 s is the least that Consul's sessions allow; without a delay the node joins at once.
         ttl = ("--delay=0s", "--heartbeat=10s", "--ttl=20s")
         name, command = "swarm-node", ("join", f"--advertise={node.address}:2375", *ttl, discovery)
-    return [Container(name, image(lab, "swarm"), built.images["swarm"], ("--net=host",), command)]
+    container = Container(name, image(lab, "swarm"), built.images["swarm"], ("--net=host",), command)
+    return [container, _strangers(lab)] if is_master(node) else [container]
+
+
+def _strangers(lab: Lab) -> Trouble:
+    """A machine made anew has another engine ID. Once out of the discovery, its agent brings it back."""
+    signs = render("swarm/changed.sh", lab, ask=ask, manager=ask_engine(f"-H {lab.swarm_endpoint}"))
+    forget = ask("-o /dev/null -X DELETE http://localhost:8500/v1/kv/swarm/docker/swarm/nodes/$engine")
+    return Trouble("swarm-nodes", signs, f"for engine in $(\n{signs}\n); do\n{forget}\ndone")
 
 
 def health(lab: Lab, node: Node) -> list[Health]:

@@ -14,6 +14,7 @@ from jinja2 import UndefinedError
 from lab import config
 from lab.config import Service
 from provisioning import templates
+from provisioning.roles import ask
 from provisioning.roles.service import COLORS
 from provisioning.templates import render
 
@@ -25,7 +26,8 @@ NAMES = sorted(str(path.relative_to(FILES)) for path in FILES.rglob("*") if path
 def rendered(name: str) -> str:
     releases = dict(zip(COLORS, ("1.0", "1.1"), strict=True))
     values = {"service": LAB.services[0], "color": "blue", "colors": COLORS, "releases": releases}
-    return render(name, LAB, **values)
+    words = {"node": LAB.swarm_nodes[0], "ask": ask, "manager": "docker"}
+    return render(name, LAB, **values, **words)
 
 
 def names(*ends: str) -> list[str]:
