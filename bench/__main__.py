@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import docker
 from rich.console import Console
 from rich.table import Table
 
 from bench import ansible_reference, evidence, faults, recovery
 from bench.figure import Figure, seconds
-from lab import config, machines
+from lab import config, engine, environment, machines
 from lab.clients.jenkins import JenkinsClient
 from lab.config import Lab
 
@@ -39,12 +38,12 @@ def lab_command(*words: str, env: dict[str, str] | None = None) -> None:
 
 
 def vagrant_status() -> None:
-    subprocess.run(["vagrant", "status"], cwd=machines.ROOT, check=True, capture_output=True)
+    subprocess.run(["vagrant", "status"], cwd=environment.ROOT, check=True, capture_output=True)
 
 
 def idle_memory(lab: Lab) -> float:
     """GiB that the nodes use, everything in them included."""
-    containers = docker.from_env().containers.list(filters={"label": f"{machines.MARK}={lab.name}"})
+    containers = engine.connect().containers.list(filters={"label": f"{machines.MARK}={lab.name}"})
     used = 0
     for container in containers:
         stats: Any = container.stats(stream=False)
@@ -202,6 +201,7 @@ PARTS = ("bring-up", "recovery", "faults", "evidence")
 @click.option("--seed", default=1, show_default=True, help="Of the moments at which it is stopped.")
 def main(with_cold: bool, only: tuple[str, ...], runs: int, seed: int) -> None:
     """Measure the lab."""
+    engine.adopt_environment()
     lab = config.load()
     say = Console(stderr=True, highlight=False).print
     say("bringing the lab up")

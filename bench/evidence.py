@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.figure import Figure
 from lab import config
-from lab.machines import ROOT
+from lab.environment import ROOT
 from scenarios import answers, recording, report, verdicts
 from scenarios.answers import Answer
 from scenarios.journal import Entry

@@ -20,7 +20,7 @@ from lab.clients.proxy import ProxyClient
 from lab.config import Lab
 from lab.errors import LabError
 from lab.shell import Shell
-from lab.waiting import wait_until
+from lab.waiting import limit, wait_until
 from scenarios.steps.healing import container
 from scenarios.verdicts import quantile
 
@@ -177,10 +177,11 @@ def swarm_mode(lab: Lab, runs: int) -> list[float]:
             f"--publish mode=host,target=8080,published={REFERENCE_PORT} --restart-delay 0s {image}"
         )
         # The clock is the node's own, in one command: no connection's time is in it.
-        answers = f"until curl -fsS -m 1 -o /dev/null {url} 2>/dev/null; do sleep 0.02; done"
-        shell.run(f"timeout 60 bash -c '{answers}'")
+        answers = f"until curl -fsS -m {limit(1)} -o /dev/null {url} 2>/dev/null; do sleep 0.02; done"
+        shell.run(f"timeout {limit(60)} bash -c '{answers}'")
         task = "docker ps -q --filter label=com.docker.swarm.service.name=reference"
-        timed = f"date +%s.%N; docker kill $({task}) >/dev/null; timeout 60 bash -c '{answers}'; date +%s.%N"
+        kill = f"docker kill $({task}) >/dev/null"
+        timed = f"date +%s.%N; {kill}; timeout {limit(60)} bash -c '{answers}'; date +%s.%N"
         return [_between(shell.run(timed).stdout) for _ in range(runs)]
     finally:
         shell.run("docker swarm leave --force", check=False)

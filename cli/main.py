@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli import fault, report, screens, soak
-from lab import config, machines, network
+from lab import config, engine, machines, network, waiting
 from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError, LabError
 from lab.shell import Shell
@@ -49,6 +49,7 @@ def cli(context: click.Context, lab_file: Path | None) -> None:
     """
     if lab_file is not None:
         os.environ["LAB_FILE"] = str(lab_file.resolve())  # the Vagrantfile reads it too
+    waiting.patience()  # a factor that makes no sense is told before anything is done
     context.obj = config.load()
     faults.heal_overdue(context.obj, Progress())
 
@@ -125,20 +126,23 @@ def ssh(lab: Lab, node: str) -> None:
     """A shell on a node."""
     lab.node(node)
     machines.shells(lab)
-    os.execvp("ssh", ["ssh", "-F", str(machines.SSH_CONFIG), node])
+    os.execvp("ssh", machines.ssh_words(node))
 
 
 @cli.command("exec", context_settings={"ignore_unknown_options": True})
 @click.argument("node")
-@click.argument("command", nargs=-1, required=True)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_obj
 def execute(lab: Lab, node: str, command: tuple[str, ...]) -> None:
-    """Run COMMAND on NODE as the user vagrant; its exit code is the command's."""
+    """Run COMMAND on NODE as the user vagrant, with this terminal's input and output.
+
+    Its words arrive as they are, so a pipe is bash's: lab exec NODE -- bash -c 'docker ps | wc -l'. Its exit
+    code is the command's; 255 when the node does not answer over SSH.
+    """
     lab.node(node)
-    result = machines.shells(lab)[node].run(" ".join(command), sudo=False, check=False)
-    click.echo(result.stdout, nl=False)
-    click.echo(result.stderr, nl=False, err=True)
-    sys.exit(result.exit)
+    machines.shells(lab)
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    os.execvp("ssh", machines.ssh_words(node, command, terminal=is_terminal))
 
 
 @cli.command()
@@ -194,8 +198,9 @@ cli.add_command(soak.soak)
 
 def main() -> None:
     """Run the command; every error ends in its documented exit code."""
+    engine.adopt_environment()
     try:
-        cli(standalone_mode=False)
+        cli(prog_name="lab", standalone_mode=False)
     except click.exceptions.Abort:
         console.print(INTERRUPTED)
         sys.exit(130)

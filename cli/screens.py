@@ -30,8 +30,8 @@ Consul          http://{address}:8500/ui/
 Jenkins         http://{address}:8080/
 Swarm           {lab.swarm_endpoint}
 
-  export DOCKER_HOST={lab.swarm_endpoint}
   curl http://{address}{lab.services[0].path}
+  docker -H {lab.swarm_endpoint} ps
 
 Next: vagrant ssh {lab.master.name}, or: lab deploy {lab.services[0].name} {lab.services[0].releases[-1]}"""
     )

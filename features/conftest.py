@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lab import engine
 from scenarios import recording
 from scenarios.steps import addresses
 from scenarios.steps.article import *  # noqa: F403
@@ -14,6 +15,8 @@ from scenarios.steps.faults import *  # noqa: F403
 from scenarios.steps.healing import *  # noqa: F403
 from scenarios.steps.verdicts import *  # noqa: F403
 from scenarios.steps.world import *  # noqa: F403
+
+engine.adopt_environment()  # whatever the shell says: before anything is asked
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

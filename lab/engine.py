@@ -1,8 +1,8 @@
 """The one door to the host's Docker engine: which one it is, and that it is one on which the lab can be.
 
 `endpoint` and `refusal` decide and are pure but for reading the user's contexts; `connect` opens the door.
-The lab runs on this host, so only a local socket will do: a remote engine, or one of the lab's own, would take
-commands meant for this host and know nothing of what is here.
+The lab runs on this host, so only a local socket will do: a remote engine, or one of the lab's own, would
+take commands meant for this host and know nothing of what is here.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def other_engine(made_on: Identity, now: Identity) -> HostError | None:
     return HostError(
         f"the lab was made on the Docker engine at {made_on.socket}; the one at {now.socket} is another",
         last_seen=f"made on {made_on.id}, now {now.id}",
-        try_next=f"DOCKER_HOST={made_on.socket} with the same command; rm {MADE_ON} when that engine is no more",
+        try_next=f"the same with DOCKER_HOST={made_on.socket}, or rm {MADE_ON} when that engine is no more",
     )
 
 
@@ -133,8 +133,8 @@ def require_here() -> None:
 
 
 def remember() -> None:
-    """Note the engine on which the lab is about to be made."""
-    client = _open(SECONDS)
+    """Note the engine on which the lab is about to be made. Raises HostError as `connect` does."""
+    client = connect()
     try:
         MADE_ON.parent.mkdir(exist_ok=True)
         MADE_ON.write_text(json.dumps(asdict(_identity(client))) + "\n")
@@ -153,7 +153,7 @@ def _open(timeout: float) -> docker.DockerClient:
     if refused:
         raise refused
     try:
-        client = docker.DockerClient(base_url=found.host, timeout=stretched(timeout))
+        client = docker.DockerClient(base_url=found.host, timeout=round(stretched(timeout)))
     except (DockerException, OSError) as error:
         raise HostError(
             f"no Docker engine answers at {found.host}", last_seen=str(error), try_next="lab/host.sh"

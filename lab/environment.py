@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".lab"  # all that this checkout's lab keeps on the host, but the cache
 LIST = Path(__file__).with_suffix(".txt")
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"  # ip and debootstrap, which users often do not see
+PATHS = ("LAB_FILE", "LAB_CACHE")
 UMASK = 0o022  # nodes read the playbooks and the cache as other users
 
 _given: dict[str, str] | None = None
@@ -29,7 +30,7 @@ def passing(text: str) -> tuple[str, ...]:
 def clean(given: Mapping[str, str], names: Iterable[str], *, home: str, engine: str) -> dict[str, str]:
     """The lab's environment, from the user's. Pure.
 
-    `home` is the user's by the system, for a shell that has none. `engine` is the address of the host's engine.
+    `home` is the user's by the system, for a shell that has none. `engine` is the address of the host's.
     """
     names = tuple(names)
     exact = {name for name in names if not name.endswith("*")}
@@ -63,6 +64,8 @@ def adopt(engine: str) -> None:
     _given = dict(os.environ)
     home = pwd.getpwuid(os.getuid()).pw_dir
     own = clean(_given, passing(LIST.read_text()), home=home, engine=engine)
+    # Children work in other folders.
+    own |= {name: os.path.abspath(own[name]) for name in PATHS if name in own}
     os.environ.clear()
     os.environ.update(own)
     os.umask(UMASK)

@@ -6,24 +6,25 @@ python-vagrant does the work, called once a phase: every Vagrant call costs seco
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 import docker
 import vagrant
 
+from lab import engine
 from lab.config import Lab
+from lab.environment import ROOT, STATE
 from lab.errors import HostError, LabError
-from lab.shell import SshShell
+from lab.shell import SshShell, command_line
 from lab.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".lab"
 SSH_CONFIG = STATE / "ssh_config"
 VAGRANT_LOG = STATE / "vagrant.log"
 MACHINES = ROOT / ".vagrant" / "machines"
@@ -31,6 +32,11 @@ AUTHORIZED_KEYS = "/etc/lab/authorized_keys"  # where the Vagrantfile mounts thi
 MARK = "bluegreen-lab"
 UP_TIMEOUT = 90.0
 UP_TRIES = 3
+PASSING = (
+    "no such object",
+    "no such container",
+    "port is already allocated",
+)  # engines differ in the capital
 
 
 def ensure_key() -> None:
@@ -77,8 +83,12 @@ def forget_unknown(lab: Lab, say: Callable[[str], None]) -> None:
     if lab.provider != "docker":
         return
     known = {path.read_text().strip() for path in MACHINES.glob("*/docker/id")}
-    containers = _engine().containers.list(all=True, filters={"label": f"{MARK}={lab.name}"})
-    unknown = [container for container in containers if container.id not in known]
+    with closing(engine.connect()) as client:
+        containers = client.containers.list(all=True, filters={"label": f"{MARK}={lab.name}"})
+        _forget(lab, [container for container in containers if container.id not in known], say)
+
+
+def _forget(lab: Lab, unknown: list[Any], say: Callable[[str], None]) -> None:
     others = {
         name: key for name, key in key_mounts(unknown).items() if key != str(_key().with_suffix(".pub"))
     }
@@ -99,6 +109,8 @@ def _key() -> Path:
 
 def up(lab: Lab, say: Callable[[str], None] = lambda _: None) -> None:
     """Every machine running and SSH_CONFIG written: one `vagrant up`, one `vagrant ssh-config`."""
+    if lab.provider == "docker":
+        engine.remember()
     ensure_key()
     STATE.mkdir(exist_ok=True)
     _vagrant_up(lab, say)
@@ -129,7 +141,7 @@ def is_passing(log: str) -> bool:
 
     It looks at every container and port of the host, and others come and go between two of its looks.
     """
-    return any(words in log for words in ("No such object", "No such container", "port is already allocated"))
+    return any(words in log.lower() for words in PASSING)
 
 
 def names(lab: Lab) -> frozenset[str]:
@@ -155,6 +167,15 @@ def answering(lab: Lab) -> frozenset[str]:
         return frozenset(name for name, ok in zip(ordered, pool.map(answers, ordered), strict=True) if ok)
 
 
+def ssh_words(node: str, command: Sequence[str] = (), *, terminal: bool = False) -> list[str]:
+    """The ssh that opens a login shell on a node, or runs a command in one whose words arrive as they are.
+
+    With `terminal` the command has one of its own, so that Ctrl-C ends it there too. Pure.
+    """
+    words = ["ssh", "-F", str(SSH_CONFIG), *(["-t"] if terminal else []), node]
+    return [*words, "--", command_line(shlex.join(command), sudo=False)] if command else words
+
+
 def shells(lab: Lab) -> dict[str, SshShell]:
     """One shell a node; connections open on first use. Raises LabError when the lab was never up."""
     if not SSH_CONFIG.exists():
@@ -165,27 +186,21 @@ def shells(lab: Lab) -> dict[str, SshShell]:
 def kill(lab: Lab, name: str) -> None:
     """Cut one machine's power: no orderly stop."""
     if lab.provider == "docker":
-        _engine().containers.get(f"{lab.name}-{name}").kill()
+        with closing(engine.connect()) as client:
+            client.containers.get(f"{lab.name}-{name}").kill()
     else:
         _vagrant().halt(vm_name=name, force=True)
 
 
 def marked(lab: Lab) -> list[Any]:
     """Everything on this host's Docker engine that carries the lab's mark: containers, networks, volumes."""
-    client = _engine()
+    client = engine.connect()
     by_mark: dict[str, Any] = {"label": f"{MARK}={lab.name}"}
     return [
         *client.containers.list(all=True, filters=by_mark),
         *client.networks.list(filters=by_mark),
         *client.volumes.list(filters=by_mark),
     ]
-
-
-def _engine() -> docker.DockerClient:
-    try:
-        return docker.from_env(timeout=60)
-    except docker.errors.DockerException as error:
-        raise HostError("no Docker engine answers", last_seen=str(error), try_next="lab/host.sh") from error
 
 
 def destroy(lab: Lab, say: Callable[[str], None]) -> list[str]:
@@ -202,6 +217,8 @@ def destroy(lab: Lab, say: Callable[[str], None]) -> list[str]:
     for machine in MACHINES.glob("*/docker"):
         shutil.rmtree(machine, ignore_errors=True)
     SSH_CONFIG.unlink(missing_ok=True)
+    if not left:
+        engine.forget()
     return [f"{type(thing).__name__.lower()} {thing.name}" for thing in left]
 
 

@@ -1,25 +1,25 @@
 """The lab's network on this host: is its subnet free, and is it really ours before anything is sent there.
 
-`own_networks`, `clash`, `leads_to_lab` and `points_into_lab` decide and are pure; the rest asks `ip` and
+`own_networks`, `clash` and `leads_to_lab` decide and are pure; the rest asks `ip` and
 Docker.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, ip_address, ip_network
+from ipaddress import IPv4Network, ip_network
 from typing import Any
 
-import docker
 from docker.errors import DockerException
 
+from lab import engine
 from lab.config import Lab
 from lab.errors import HostError
+from lab.waiting import stretched
 
 LABEL = "bluegreen-lab"
 # Routes wider than this are ways to everywhere (0.0.0.0/0, or a VPN's 0.0.0.0/1): the lab may lie inside.
@@ -62,8 +62,11 @@ def clash(lab: Lab, routes: Iterable[Route], networks: Iterable[DockerNetwork]) 
         if network not in own and _overlaps(lab, network.subnet):
             return f'the Docker network "{network.name}" ({network.subnet})'
     bridges = {network.bridge for network in own}
+    is_there = any(network.subnet == lab.subnet for network in own)
     for route in routes:
-        if not _is_ours(lab, route, bridges) and _overlaps(lab, route.destination):
+        if _is_ours(lab, route, bridges) or (is_there and _is_wider(lab, route)):
+            continue
+        if _overlaps(lab, route.destination):
             return f"the route to {route.destination} on {route.device or 'no device'}"
     return None
 
@@ -73,6 +76,14 @@ def _is_ours(lab: Lab, route: Route, bridges: set[str]) -> bool:
     if lab.provider == "docker":
         return route.device in bridges
     return route.device.startswith(DEVICES[lab.provider]) and route.destination == lab.subnet
+
+
+def _is_wider(lab: Lab, route: Route) -> bool:
+    """A way to more than the lab's subnet, as a VPN sets it: the kernel takes the lab's own, narrower one."""
+    return (
+        route.destination != "default"
+        and IPv4Network(lab.subnet).prefixlen > ip_network(route.destination, strict=False).prefixlen
+    )
 
 
 def _overlaps(lab: Lab, destination: str) -> bool:
@@ -93,18 +104,6 @@ def leads_to_lab(lab: Lab, device: str | None, networks: Iterable[DockerNetwork]
     if lab.provider in DEVICES:
         return device.startswith(DEVICES[lab.provider])
     return device in {one.bridge for one in own_networks(lab, networks) if one.subnet == lab.subnet}
-
-
-def points_into_lab(lab: Lab, docker_host: str) -> bool:
-    """Does this DOCKER_HOST name the lab itself (as the article sets it on a node), not the host's engine?"""
-    found = re.match(r"(?:\w+://)?(?:[^@/]*@)?([^:/]+)", docker_host)
-    host = found.group(1) if found else ""
-    if host in {node.name for node in lab.nodes}:
-        return True
-    try:
-        return ip_address(host) in IPv4Network(lab.subnet)
-    except ValueError:
-        return False
 
 
 def parse_routes(text: str) -> list[Route]:
@@ -165,33 +164,20 @@ def device_towards(address: str) -> str | None:
 def _ip(*arguments: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            ["ip", *arguments], capture_output=True, text=True, timeout=SECONDS, check=False
+            ["ip", *arguments], capture_output=True, text=True, timeout=stretched(SECONDS), check=False
         )
     except FileNotFoundError as error:
         raise HostError("the program ip is not on this host", try_next="make lab-up") from error
     except subprocess.TimeoutExpired as error:
-        raise HostError(f"ip {' '.join(arguments)} did not answer in {SECONDS} s") from error
+        raise HostError(f"ip {' '.join(arguments)} did not answer in {stretched(SECONDS):g} s") from error
 
 
 def docker_networks(lab: Lab) -> list[DockerNetwork]:
     """The networks of the host's engine; none for the other providers, which need no Docker on the host."""
     if lab.provider != "docker":
         return []
-    docker_host = os.environ.get("DOCKER_HOST", "")
-    if points_into_lab(lab, docker_host):
-        raise HostError(
-            f"DOCKER_HOST is {docker_host}, which is the lab itself: the lab runs on this host's engine",
-            try_next="unset DOCKER_HOST",
-        )
-    return parse_networks(_ask_docker())
-
-
-def _ask_docker() -> list[Mapping[str, Any]]:
     try:
-        client = docker.from_env(timeout=SECONDS)
-        try:
-            return [network.attrs for network in client.networks.list()]
-        finally:
-            client.close()
+        with closing(engine.connect(SECONDS)) as client:
+            return parse_networks([network.attrs for network in client.networks.list()])
     except (DockerException, OSError) as error:
         raise HostError("Docker does not answer", last_seen=str(error), try_next="make lab-up") from error

@@ -16,12 +16,15 @@ from fabric import Config, Connection
 from invoke.exceptions import CommandTimedOut
 
 from lab.errors import LabError, TimedOut
+from lab.waiting import SLOW_HOST, limit, stretched
 
 # Each broken connection is told as a LabError; paramiko's own traceback of it is not for the user's screen.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 T = TypeVar("T")
-CONNECT_TIMEOUT = 10
+CONNECT_TIMEOUT = 10.0
+# Until the other side has said who it is, and has let one in: paramiko's own limits.
+CONNECT_LIMITS = {"banner_timeout": 15.0, "auth_timeout": 30.0}
 SHOWN = 200  # characters of a command that an error shows
 
 
@@ -51,8 +54,21 @@ class CommandFailed(LabError):
         self.result = result
 
 
+def unfinished(node: str, script: str, timeout: float, seen: str) -> TimedOut:
+    """What every Shell raises for a script that did not end in `timeout`, stretched."""
+    return TimedOut(
+        f"no end after {limit(timeout)} s: {script[:SHOWN]}",
+        node=node,
+        last_seen=seen[-600:],
+        try_next=SLOW_HOST,
+    )
+
+
 class Shell(Protocol):
-    """A place where scripts run; closed, it opens again at the next one."""
+    """A place where scripts run; closed, it opens again at the next one.
+
+    `timeout` is in seconds, stretched by LAB_PATIENCE.
+    """
 
     node: str
 
@@ -74,7 +90,11 @@ class SshShell:
         self.node = node
         self._lock = threading.Lock()
         config = Config(overrides={"ssh_config_path": None}, runtime_ssh_path=str(ssh_config))
-        self._connection = Connection(node, config=config, connect_timeout=CONNECT_TIMEOUT)
+        limits = {name: stretched(seconds) for name, seconds in CONNECT_LIMITS.items()}
+        self._connect_timeout = stretched(CONNECT_TIMEOUT)
+        self._connection = Connection(
+            node, config=config, connect_timeout=self._connect_timeout, connect_kwargs=limits
+        )
 
     def _open(self) -> None:
         with self._lock:
@@ -83,7 +103,7 @@ class SshShell:
             try:
                 self._connection.open()
                 # A node that froze keeps its connection: without this the next command would wait an hour.
-                self._connection.transport.channel_timeout = CONNECT_TIMEOUT
+                self._connection.transport.channel_timeout = self._connect_timeout
             except (OSError, EOFError, paramiko.SSHException) as error:
                 raise LabError(
                     "does not answer over SSH", node=self.node, last_seen=str(error), try_next="lab up"
@@ -93,14 +113,15 @@ class SshShell:
         self._open()
         try:
             done = self._connection.run(
-                command_line(script, sudo), hide=True, warn=True, in_stream=False, timeout=timeout, pty=False
+                command_line(script, sudo),
+                hide=True,
+                warn=True,
+                in_stream=False,
+                timeout=stretched(timeout),
+                pty=False,
             )
         except CommandTimedOut as error:
-            raise TimedOut(
-                f"no end after {timeout:g} s: {script[:200]}",
-                node=self.node,
-                last_seen=str(error.result.stdout)[-600:],
-            ) from error
+            raise unfinished(self.node, script, timeout, str(error.result.stdout)) from error
         except (OSError, EOFError, paramiko.SSHException) as error:
             self.close()
             raise LabError("the SSH connection broke", node=self.node, last_seen=str(error)) from error

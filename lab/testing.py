@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from lab.errors import TimedOut
-from lab.shell import CommandFailed, Result
+from lab.shell import CommandFailed, Result, unfinished
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,7 @@ class FakeShell:
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, Endless):
-            raise TimedOut(
-                f"no end after {timeout:g} s: {script[:200]}", node=self.node, last_seen=answer.stdout
-            )
+            raise unfinished(self.node, script, timeout, answer.stdout)
         result = replace(answer, node=self.node, command=script)
         if check and result.exit != 0:
             raise CommandFailed(result)

@@ -16,7 +16,7 @@ SLOW_HOST = "on a slow host: LAB_PATIENCE=3 waits three times as long"
 
 
 def patience() -> float:
-    """By how much every limit of time is stretched: LAB_PATIENCE, 1 when it is not set. Raises ConfigError."""
+    """By how much every limit of time is stretched: LAB_PATIENCE, or 1. Raises ConfigError."""
     said = os.environ.get("LAB_PATIENCE") or "1"
     try:
         factor = float(said)
@@ -35,11 +35,24 @@ def stretched(seconds: float) -> float:
     return seconds * patience()
 
 
+def limit(seconds: float) -> str:
+    """A limit of time as a word of a command, such as curl's -m: as long as this host needs it."""
+    return f"{stretched(seconds):g}"
+
+
+def in_words(seconds: float) -> str:
+    """A limit of time for a message: `9 s`, or `27 s (9 s, stretched by LAB_PATIENCE)`."""
+    if patience() == 1:
+        return f"{seconds:g} s"
+    return f"{limit(seconds)} s ({seconds:g} s, stretched by LAB_PATIENCE)"
+
+
 def wait_until(
     check: Callable[[], T | None],
     timeout: float,
     what: str,
     *,
+    since: float | None = None,
     node: str | None = None,
     evidence: Callable[[], str] | None = None,
     try_next: str | None = None,
@@ -47,11 +60,11 @@ def wait_until(
     """Call `check` until it answers something true and return that answer.
 
     `check` says "not yet" with a false value or with an exception, which is kept as what was last
-    seen. `timeout` is in seconds, stretched by LAB_PATIENCE. `evidence` is asked once, on time-out, for log
-    lines. Raises TimedOut.
+    seen. `timeout` is in seconds, stretched by LAB_PATIENCE; it counts from now, or from `since`, a moment of
+    the wall clock. `evidence` is asked once, on time-out, for log lines. Raises TimedOut.
     """
-    limit = stretched(timeout)
-    deadline = time.monotonic() + limit
+    gone = 0.0 if since is None else time.time() - since
+    deadline = time.monotonic() + stretched(timeout) - gone
     last = "nothing"
     while True:
         try:
@@ -67,7 +80,7 @@ def wait_until(
     if evidence is not None:
         last += "\n" + _shown(evidence)
     raise TimedOut(
-        f"waited {limit:g} s for {what}",
+        f"waited {in_words(timeout)} for {what}",
         node=node,
         last_seen=last,
         try_next=f"{try_next}; {SLOW_HOST}" if try_next else SLOW_HOST,

@@ -30,11 +30,13 @@ from pathlib import Path
 import httpx
 
 from lab.errors import HostError, LabError
+from lab.waiting import stretched
 from provisioning import sources
 
 FOLDER = Path(__file__).with_suffix("")
 RECIPE = "1"  # raise it when a change here changes what is made of the same pins
 MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
+SILENCE = 60.0  # seconds a download may stand still
 GO_MINIMUM = (1, 26)
 GO_FLAGS = ("-trimpath", "-ldflags=-s -w", "-mod=readonly", "-buildvcs=false")
 GO_SETTINGS = {
@@ -332,7 +334,9 @@ def maven_url(coordinate: str, suffix: str) -> str:
 
 def client() -> httpx.Client:
     """An HTTP client that trusts what this machine trusts, SSL_CERT_FILE and SSL_CERT_DIR included."""
-    return httpx.Client(verify=ssl.create_default_context(), follow_redirects=True, timeout=60)
+    return httpx.Client(
+        verify=ssl.create_default_context(), follow_redirects=True, timeout=stretched(SILENCE)
+    )
 
 
 def _download(http: httpx.Client, url: str, target: Path) -> str:

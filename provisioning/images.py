@@ -27,8 +27,9 @@ from typing import Any
 import docker
 import httpx
 from docker.errors import DockerException, ImageNotFound
+from docker.types import Mount
 
-from lab import root
+from lab import engine, root
 from lab.config import Lab
 from lab.errors import HostError, LabError
 from lab.waiting import wait_until
@@ -203,8 +204,8 @@ def build_base(lab: Lab, progress: Progress) -> Image:
     with _scratch("base") as scratch:
         _debootstrap(scratch)
         label = f'LABEL "{LABEL}"="{lab.name}"'
-        with _engine() as engine:
-            engine.api.import_image_from_file(
+        with _engine() as client:
+            client.api.import_image_from_file(
                 str(scratch / "root.tar"), image.tag.split(":")[0], image.tag.split(":")[1], changes=[label]
             )
     if not _is_built(image):
@@ -236,8 +237,8 @@ def build(lab: Lab, image: Image, progress: Progress) -> Image:
         return image
     progress(f"image {image.name} {image.release}")
     context = _context(image.name, progress)
-    with _engine() as engine:
-        said = engine.api.build(
+    with _engine() as client:
+        said = client.api.build(
             fileobj=context, custom_context=True, decode=True, rm=True, forcerm=True,
             tag=image.tag, labels={LABEL: lab.name}, buildargs=build_args(lab, image.release),
         )  # fmt: skip
@@ -271,20 +272,20 @@ def _pack(tar: tarfile.TarFile, source: Path, prefix: str) -> None:
 
 def _tag_node(lab: Lab) -> None:
     """The Vagrantfile asks for NODE_IMAGE:latest."""
-    with _engine() as engine:
-        engine.api.tag(node_image(lab).tag, NODE_IMAGE, "latest")
+    with _engine() as client:
+        client.api.tag(node_image(lab).tag, NODE_IMAGE, "latest")
 
 
 def _drop_leftovers(lab: Lab) -> None:
     """Stages that only served to build have no tag; they have the lab's mark from the base image."""
-    with _engine() as engine:
-        engine.images.prune(filters={"dangling": True, "label": f"{LABEL}={lab.name}"})
+    with _engine() as client:
+        client.images.prune(filters={"dangling": True, "label": f"{LABEL}={lab.name}"})
 
 
 def _is_built(image: Image) -> bool:
-    with _engine() as engine:
+    with _engine() as client:
         try:
-            engine.images.get(image.tag)
+            client.images.get(image.tag)
         except ImageNotFound:
             return False
         return True
@@ -316,8 +317,8 @@ def _registry(lab: Lab, filled: Path) -> Iterator[str]:
     filled.mkdir()
     config = filled.parent / "config.yml"
     config.write_text(REGISTRY_CONFIG)
-    with _engine() as engine:
-        container = engine.containers.run(
+    with _engine() as client:
+        container = client.containers.run(
             node_image(lab).tag,
             ["serve", "/config.yml"],
             entrypoint=["docker-registry"],
@@ -325,12 +326,17 @@ def _registry(lab: Lab, filled: Path) -> Iterator[str]:
             user=f"{os.getuid()}:{os.getgid()}",
             labels={LABEL: lab.name},
             ports=FREE_PORT,
-            volumes=[f"{config}:/config.yml:ro", f"{filled}:/store:rw"],
+            mounts=[_mount(config, "/config.yml"), _mount(filled, "/store")],
         )
         try:
             yield _answering(container)
         finally:
             container.remove(force=True, v=True)
+
+
+def _mount(source: Path, target: str) -> Mount:
+    """A file or folder of the host, whatever its path holds: a colon ends the short form's."""
+    return Mount(target, str(source), type="bind")
 
 
 def _answering(container: Any) -> str:
@@ -349,13 +355,13 @@ def _answering(container: Any) -> str:
 
 def _push(address: str, push: Push) -> None:
     repository = f"{address}/{push.image.name}"
-    with _engine() as engine:
-        engine.api.tag(push.image.tag, repository, push.tag)
+    with _engine() as client:
+        client.api.tag(push.image.tag, repository, push.tag)
         try:
-            said = engine.api.push(repository, push.tag, stream=True, decode=True)
+            said = client.api.push(repository, push.tag, stream=True, decode=True)
             _follow(f"pushing {push.image.name}:{push.tag} failed", said)
         finally:
-            engine.api.remove_image(f"{repository}:{push.tag}", noprune=True)
+            client.api.remove_image(f"{repository}:{push.tag}", noprune=True)
 
 
 # --- shared --------------------------------------------------------------------------------------------
@@ -364,10 +370,7 @@ def _push(address: str, push: Push) -> None:
 @contextmanager
 def _engine() -> Iterator[docker.DockerClient]:
     """The host's Docker engine; whatever goes wrong with it is a LabError."""
-    try:
-        client = docker.from_env(timeout=SILENCE)
-    except DockerException as error:
-        raise HostError("no Docker engine answers", last_seen=str(error), try_next="start Docker") from error
+    client = engine.connect(SILENCE)
     try:
         yield client
     except DockerException as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lab.config import Lab, Service
+from lab.waiting import patience
 from provisioning.resources import MARK
 
 
@@ -33,4 +34,5 @@ ENVIRONMENT = Environment(
 
 def render(template: str, lab: Lab, **values: object) -> str:
     """One file of provisioning/files; an unknown variable is an error."""
-    return ENVIRONMENT.get_template(template).render(lab=lab, mark=MARK, project=project, **values)
+    known = {"lab": lab, "mark": MARK, "project": project, "patience": patience()}
+    return ENVIRONMENT.get_template(template).render(known | values)

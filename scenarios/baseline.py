@@ -10,7 +10,7 @@ from lab.clients.proxy import ProxyClient
 from lab.config import Lab, Service
 from lab.errors import LabError
 from lab.shell import Shell
-from lab.waiting import wait_until
+from lab.waiting import limit, wait_until
 from provisioning import built, provision
 from provisioning.templates import project
 from scenarios.deployments import by_hand
@@ -45,7 +45,7 @@ def first_release(lab: Lab, master: Shell, service: Service, say: Callable[[str]
 
 def _answers(master: Shell, lab: Lab, service: Service) -> bool:
     url = by_hand.public_address(lab, service)
-    return master.run(f"curl -fsS -m 3 -o /dev/null {url}", sudo=False, check=False).exit == 0
+    return master.run(f"curl -fsS -m {limit(3)} -o /dev/null {url}", sudo=False, check=False).exit == 0
 
 
 def revive(master: Shell, service: Service, color: str) -> None:

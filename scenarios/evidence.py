@@ -14,6 +14,7 @@ from lab import machines, network
 from lab.config import Lab
 from lab.errors import LabError
 from lab.shell import Shell, in_parallel
+from lab.waiting import limit, stretched
 from scenarios import journal
 
 TIMEOUT = 25.0  # seconds a node gets for one question
@@ -28,7 +29,7 @@ QUESTIONS = {
     "journal.txt": f"journalctl --no-pager -n 1500 $(printf -- '-u %s ' {UNITS})",
     "containers.log": (
         "for c in $(docker ps -a --format '{{.Names}}'); do echo \"== $c\"; "
-        "timeout 5 docker logs -t --tail 200 $c 2>&1; done"
+        f"timeout {limit(5)} docker logs -t --tail 200 $c 2>&1; done"
     ),
     "processes.txt": "ps -eo pid,ppid,lstart,stat,args --forest; free -m; df -h",
     "files.log": "tail -n 300 /data/consul/logs/watchers.log /data/nginx/logs/*.log 2>/dev/null",
@@ -90,7 +91,7 @@ def ask_consul(lab: Lab, get: Callable[[str], str] | None = None) -> dict[str, s
 
 
 def _get(url: str) -> str:
-    return httpx.get(url, timeout=3.0, trust_env=False).text
+    return httpx.get(url, timeout=stretched(3.0), trust_env=False).text
 
 
 def journals(run: Path, scenario: Path) -> list[Path]:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import machines
+from lab import environment
 
 
 def of_faults() -> Path:
     """Where the journal of faults is."""
-    return machines.STATE / "faults.jsonl"
+    return environment.STATE / "faults.jsonl"
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from lab.clients.proxy import ProxyClient
 from lab.config import Lab
 from lab.errors import ConfigError, LabError, TimedOut
 from lab.network import device_towards, require_present
-from lab.waiting import wait_until
+from lab.waiting import stretched, wait_until
 from scenarios.answers import Answer, Record
-from scenarios.sender import Schedule
+from scenarios.sender import TIMEOUT, Schedule
 
 MOST_PER_SECOND = 2000.0
 MOST_WRITES_PER_SECOND = 50.0
@@ -45,7 +45,9 @@ class Probe:
         require_present(lab)
         device = device_towards(lab.master.address)
         assert device is not None, "require_present found the way to the master"
-        schedule = Schedule(lab.master.address, 80, path, rate, device, str(record), books)
+        schedule = Schedule(
+            lab.master.address, 80, path, rate, device, str(record), books, timeout=stretched(TIMEOUT)
+        )
         self._begin(schedule)
 
     @classmethod
@@ -89,7 +91,7 @@ class Probe:
 
     def _end(self, sender: subprocess.Popen[bytes]) -> None:
         try:
-            _, said = sender.communicate(timeout=self.schedule.timeout + ENDING)
+            _, said = sender.communicate(timeout=self.schedule.timeout + stretched(ENDING))
         except subprocess.TimeoutExpired as error:
             sender.kill()
             sender.communicate()

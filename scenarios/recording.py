@@ -24,15 +24,16 @@ from typing import Any
 import pytest
 
 from lab import config as lab_config
-from lab import machines
+from lab import environment
 from lab.config import Lab
 from lab.errors import LabError
+from lab.waiting import stretched
 from scenarios import answers, evidence, journal, verdicts
 from scenarios.answers import Answer
 from scenarios.journal import Entry, Journal
 from scenarios.watching import Watchers
 
-RUNS = machines.STATE / "runs"
+RUNS = environment.STATE / "runs"
 FAULTS = journal.of_faults()
 JOURNAL = "journal.jsonl"
 RUN = "run.json"
@@ -240,7 +241,7 @@ def pytest_bdd_apply_tag(tag: str, function: Any) -> bool | None:
     seconds = deadline_of(tag)
     if seconds is None:
         return None
-    pytest.mark.timeout(seconds)(function)
+    pytest.mark.timeout(stretched(seconds))(function)
     return True
 
 
@@ -248,7 +249,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         is_scenario = EXAMPLE in getattr(item, "fixturenames", ())
         if is_scenario and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(DEADLINE))
+            item.add_marker(pytest.mark.timeout(stretched(DEADLINE)))
 
 
 def pytest_bdd_before_scenario(request: pytest.FixtureRequest, feature: Any, scenario: Any) -> None:

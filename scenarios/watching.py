@@ -22,6 +22,7 @@ from lab import machines
 from lab.clients.swarm import SwarmClient
 from lab.config import Lab
 from lab.network import require_present
+from lab.waiting import stretched
 from scenarios.journal import Entry, Journal
 
 PAUSE = 0.5  # seconds between two looks
@@ -264,7 +265,7 @@ class Watchers:
 
     def __init__(self, lab: Lab, journal: Journal) -> None:
         self._lab, self._journal = lab, journal
-        self._client = httpx.Client(timeout=WAIT + ANSWERS_WITHIN, trust_env=False)
+        self._client = httpx.Client(timeout=WAIT + stretched(ANSWERS_WITHIN), trust_env=False)
         self._threads: list[Watcher | LogWatcher] = []
 
     def start(self) -> None:
@@ -306,5 +307,5 @@ class Watchers:
         for thread in self._threads:
             thread.end()
         for thread in self._threads:
-            thread.join(WAIT + ANSWERS_WITHIN)
+            thread.join(WAIT + stretched(ANSWERS_WITHIN))
         self._client.close()

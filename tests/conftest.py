@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,11 @@ from pathlib import Path
 
 import jq
 import pytest
+
+from lab import config
+from provisioning.templates import render
+
+os.environ.pop("LAB_PATIENCE", None)  # the tests give their own
 
 # All a script finds beside what is played: never this host's docker, curl or systemd.
 REAL = (
@@ -61,6 +67,8 @@ class Played:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.clock = folder, 1
+        self.waiting = folder / "waiting.sh"
+        self.know_patience()
         self.bin, self.state, self._calls = folder / "bin", folder / "state", folder / "calls"
         for made in (self.bin, self.state):
             made.mkdir()
@@ -68,7 +76,12 @@ class Played:
             (self.bin / name).symlink_to(shutil.which(name) or pytest.fail(f"no {name} on this host"))
         self._write("jq", JQ.format(python=sys.executable, packages=str(Path(jq.__file__).parent)))
 
+    def know_patience(self) -> None:
+        """The nodes' waiting.sh, as `lab up` renders it now."""
+        self.waiting.write_text(render("waiting.sh", config.load(config.LAB_FILE)))
+
     def _write(self, name: str, text: str) -> None:
+        (self.bin / name).unlink(missing_ok=True)  # a link to this host's own program is not written through
         (self.bin / name).write_text(text)
         (self.bin / name).chmod(0o755)
 
@@ -86,6 +99,7 @@ class Played:
         self, script: str, *words: str, stdin: str = "", places: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a script's text; `places` are paths of a node that are others here."""
+        script = script.replace("/etc/lab/waiting.sh", str(self.waiting))
         for there, here in (places or {}).items():
             assert there in script
             script = script.replace(there, here)

@@ -12,7 +12,7 @@ import pytest
 
 from lab.config import Lab
 from lab.shell import Shell
-from lab.waiting import wait_until
+from lab.waiting import limit, wait_until
 from scenarios import baseline
 from scenarios.faults import FAULTS, made
 from scenarios.faults.leftovers import leftovers
@@ -25,10 +25,12 @@ BEFORE = "$(cat /var/tmp/lab-before)"
 STARTED_LATER = (
     f"test $(date -d $(docker inspect -f '{{{{{{{{.State.StartedAt}}}}}}}}' {{name}}) +%s) -gt {BEFORE}"
 )
-NO_ANSWER = "! curl -s -m 1 -o /dev/null http://{0}:8500/v1/agent/self"
-ANSWER = "curl -s -m 1 -o /dev/null http://{0}:8500/v1/agent/self"
+ANSWER = f"curl -s -m {limit(1)} -o /dev/null http://{{0}}:8500/v1/agent/self"
+NO_ANSWER = f"! {ANSWER}"
 SILENT = "! ping -c 1 -W 1 {0}"
-SLOW = "curl -s -m 5 -o /dev/null -w '%{{time_total}}' {0} | awk '{{ exit !($1 > {1}) }}'"
+SLOW = (
+    f"curl -s -m {limit(5)} -o /dev/null -w '%{{{{time_total}}}}' {{0}} | awk '{{{{ exit !($1 > {{1}}) }}}}'"
+)
 ASK_DNS = (
     'python3 -c "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.settimeout(2); '
     "s.connect(('127.0.0.11', 53)); s.send(bytes.fromhex('abcd01000001000000000000016100000100 01')); "
@@ -57,7 +59,7 @@ SIGNS = {
     "halt": Sign("{n1}", "master", SILENT.format("{n1}")),
     "reboot": Sign("{n1}", "{n1}", "test $(stat -c %Y /proc/1) -gt $(cat /var/tmp/lab-before)", lasts=False),
     "freeze": Sign("{n1}", "master", NO_ANSWER.format("{n1}")),
-    "docker-stop": Sign("{n1}", "{n1}", "! timeout 2 docker version"),
+    "docker-stop": Sign("{n1}", "{n1}", f"! timeout {limit(2)} docker version"),
     "docker-kill": Sign(
         "{n1}", "{n1}", "journalctl -u docker --since @$(cat /var/tmp/lab-before) | grep KILL", lasts=False
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import consul
@@ -12,6 +13,9 @@ import requests
 from lab.config import Lab
 from lab.errors import LabError
 from lab.network import require_present
+from lab.waiting import stretched
+
+TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,9 @@ class ConsulClient:
         require_present(lab)
         untyped: Any = consul.Consul
         self._client = untyped(host=lab.master.address, port=8500)
+        session = self._client.http.session
+        session.trust_env = False  # no proxy of the user's shell
+        session.request = partial(session.request, timeout=stretched(TIMEOUT))
 
     def color(self, service: str) -> str | None:
         """The live color the deployments noted, or None before the first one."""

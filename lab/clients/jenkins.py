@@ -11,7 +11,7 @@ import httpx
 from lab.config import Lab
 from lab.errors import LabError
 from lab.network import require_present
-from lab.waiting import wait_until
+from lab.waiting import stretched, wait_until
 
 TIMEOUT = 10.0
 BUILD_TIMEOUT = 180.0
@@ -33,7 +33,9 @@ class JenkinsClient:
     def __init__(self, lab: Lab, transport: httpx.BaseTransport | None = None) -> None:
         require_present(lab)
         url = f"http://{lab.master.address}:8080"
-        self._client = httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False, transport=transport)
+        self._client = httpx.Client(
+            base_url=url, timeout=stretched(TIMEOUT), trust_env=False, transport=transport
+        )
 
     def build(self, job: str, say: Callable[[str], None] = lambda _: None) -> Build:
         """Trigger a job and follow it to its end; its log goes to `say`, line by line."""

@@ -9,6 +9,7 @@ import httpx
 from lab.config import Lab
 from lab.errors import LabError
 from lab.network import require_present
+from lab.waiting import stretched
 
 TIMEOUT = 5.0
 
@@ -16,7 +17,9 @@ TIMEOUT = 5.0
 class ProxyClient:
     def __init__(self, lab: Lab) -> None:
         require_present(lab)
-        self._client = httpx.Client(base_url=f"http://{lab.master.address}", timeout=TIMEOUT, trust_env=False)
+        self._client = httpx.Client(
+            base_url=f"http://{lab.master.address}", timeout=stretched(TIMEOUT), trust_env=False
+        )
 
     def books(self) -> list[dict[str, Any]]:
         """The books, in the order of their ids. Raises LabError when the answer is not 200."""

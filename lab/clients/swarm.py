@@ -9,6 +9,9 @@ import docker
 from lab.config import Lab
 from lab.errors import LabError
 from lab.network import require_present
+from lab.waiting import stretched
+
+TIMEOUT = 15
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,10 @@ class Placed:
 class SwarmClient:
     def __init__(self, lab: Lab) -> None:
         require_present(lab)
-        self._client = docker.DockerClient(base_url=lab.swarm_endpoint, version="1.30", timeout=15)
+        self._client = docker.DockerClient(
+            base_url=lab.swarm_endpoint, version="1.30", timeout=int(stretched(TIMEOUT))
+        )
+        self._client.api.trust_env = False  # no proxy of the user's shell
 
     def containers(self) -> tuple[Placed, ...]:
         """Every container of the swarm, running or not, by name. LabError when Swarm is silent."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.config import Lab, Node
+from lab.waiting import limit
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,16 @@ def container_logs(name: str) -> str:
     return f"docker logs --tail 20 {name} 2>&1"
 
 
+def ask(words: str) -> str:
+    """Shell words that ask a URL, in the time that a check has for one question."""
+    return f"curl -fsS -m {limit(4)} {words}"
+
+
+def ask_engine(words: str) -> str:
+    """Shell words that ask an engine, in the time that a check has for it."""
+    return f"timeout {limit(5)} docker {words}"
+
+
 def responds(url: str) -> str:
     """A check that passes when the URL answers with a success."""
-    return f"curl -fsS -m 4 -o /dev/null {url} 2>&1"
+    return ask(f"-o /dev/null {url} 2>&1")

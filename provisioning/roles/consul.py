@@ -7,7 +7,7 @@ import json
 from lab.config import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import Directory, File, Program, Resource, Unit
-from provisioning.roles import Health, is_master, unit_logs
+from provisioning.roles import Health, ask, is_master, unit_logs
 
 UNIT = """[Unit]
 Description=Consul agent
@@ -68,8 +68,8 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
 
 def health(lab: Lab, node: Node) -> list[Health]:
     url = f"http://{node.address}:8500"
-    check = f"curl -fsS -m 4 {url}/v1/status/leader 2>&1 | grep -F ':8300'"
+    check = f"{ask(f'{url}/v1/status/leader')} 2>&1 | grep -F ':8300'"
     if is_master(node):
-        members = f"curl -fsS -m 4 {url}/v1/agent/members | jq '[.[] | select(.Status == 1)] | length'"
+        members = f"{ask(f'{url}/v1/agent/members')} | jq '[.[] | select(.Status == 1)] | length'"
         check += f" && alive=$({members}) && echo $alive alive && test $alive = {len(lab.nodes)}"
     return [Health("consul", node.name, check, unit_logs("consul"))]

@@ -7,7 +7,8 @@ import json
 from lab.config import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import File, Package, Resource, Unit
-from provisioning.roles import Health, is_master, unit_logs
+from provisioning.roles import Health, ask_engine, is_master, responds, unit_logs
+from provisioning.templates import render
 
 # In place of the distribution's unit, which wants a socket unit and raises limits: both clash with the lab.
 UNIT = """[Unit]
@@ -21,7 +22,8 @@ Type=notify
 ExecStart=dockerd --containerd=/run/containerd/containerd.sock
 Delegate=yes
 KillMode=process
-TimeoutStartSec=60
+# How long a start may take is for its health check to say.
+TimeoutStartSec=infinity
 Restart=always
 RestartSec=1
 
@@ -36,6 +38,7 @@ def daemon_settings(lab: Lab, node: Node) -> dict[str, object]:
         hosts.append(f"tcp://{node.address}:2375")
     return {
         "hosts": hosts,
+        "storage-driver": "overlay2",  # where it does not fit, an error: never vfs in silence
         "ip": node.address,  # published ports stay inside the lab network
         "tls": False,  # said outright, or the engine waits 15 s to warn of it
         "insecure-registries": [lab.registry],
@@ -48,6 +51,7 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
     unit = File("/etc/systemd/system/docker.service", UNIT)
     return [
         File("/etc/lab/name", f"{lab.name}\n"),  # faults refuse a machine that does not carry it
+        File("/etc/lab/waiting.sh", render("waiting.sh", lab)),
         Package(("docker.io", "curl", "jq", "rsync", "iptables")),
         settings,
         unit,
@@ -56,7 +60,7 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
 
 
 def health(lab: Lab, node: Node) -> list[Health]:
-    check = "timeout 5 docker version -f '{{.Server.Version}}' 2>&1"
+    check = f"{ask_engine('version')} -f '{{{{.Server.Version}}}}' 2>&1"
     if not is_master(node):
-        check += f" && curl -fsS -m 4 -o /dev/null http://{node.address}:2375/_ping"
+        check += f" && {responds(f'http://{node.address}:2375/_ping')}"
     return [Health("docker", node.name, check, unit_logs("docker"))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.config import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import Container, Directory, Resource
-from provisioning.roles import Health, container_logs, image, is_master
+from provisioning.roles import Health, ask, container_logs, image, is_master
 
 FOLDERS = ("conf.d", "includes", "upstreams", "templates", "servers", "logs")
 
@@ -24,5 +24,5 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
 def health(lab: Lab, node: Node) -> list[Health]:
     if not is_master(node):
         return []
-    check = f"curl -sS -m 4 -o /dev/null -w '%{{http_code}}' http://{node.address}/ 2>&1"
+    check = ask(f"--no-fail -o /dev/null -w '%{{http_code}}' http://{node.address}/ 2>&1")
     return [Health("nginx", node.name, check, container_logs("nginx"))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.config import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import Container, Resource
-from provisioning.roles import Health, container_logs, image, is_master
+from provisioning.roles import Health, ask_engine, container_logs, image, is_master
 
 
 def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
@@ -25,6 +25,6 @@ def health(lab: Lab, node: Node) -> list[Health]:
     if not is_master(node):
         check = "docker inspect -f '{{.State.Status}}' swarm-node 2>&1 | grep -x running"
         return [Health("swarm", node.name, check, container_logs("swarm-node"))]
-    info = f"timeout 5 docker -H {lab.swarm_endpoint} info 2>/dev/null | grep -c 'Status: Healthy'"
+    info = f"{ask_engine(f'-H {lab.swarm_endpoint} info')} 2>/dev/null | grep -c 'Status: Healthy'"
     check = f'healthy=$({info}); echo $healthy nodes healthy; test "$healthy" = {len(lab.swarm_nodes)}'
     return [Health("swarm", node.name, check, container_logs("swarm-master"))]

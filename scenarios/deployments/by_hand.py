@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from lab.config import RELEASE, Lab, Service
 from lab.errors import CheckFailed, ConfigError, LabError, TimedOut
 from lab.shell import CommandFailed, Shell
-from lab.waiting import wait_until
+from lab.waiting import in_words, limit, stretched, wait_until
 from provisioning.roles.service import COLORS, folder, upstream
 from provisioning.templates import project
 
@@ -22,7 +22,7 @@ CONSUL = "http://localhost:8500"
 REGISTERED_TIMEOUT = 30.0
 DIRECT_TEST_TIMEOUT = 20.0
 SERVED_TIMEOUT = 10.0
-LOCK_SECONDS = 180  # the role's lock is as long
+LOCK_SECONDS = 180  # stretched; the role's lock is as long
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ class Deployed:
     address: str
 
 
+def ask(options: str = "-fsS") -> str:
+    """curl as every question of a deployment begins."""
+    return f"curl {options} -m {limit(5)}"
+
+
 def next_color(live: str | None) -> str:
     """The idle color: the one a deployment goes to."""
     return "green" if live == "blue" else "blue"
@@ -42,7 +47,7 @@ def next_color(live: str | None) -> str:
 def live_color(master: Shell, service: Service) -> str | None:
     """The color Consul holds for the service, or None before the first deployment."""
     answer = master.run(
-        f"curl -sS -m 5 -w '\\n%{{http_code}}' {CONSUL}/v1/kv/services/{service.name}/color?raw", sudo=False
+        f"{ask('-sS')} -w '\\n%{{http_code}}' {CONSUL}/v1/kv/services/{service.name}/color?raw", sudo=False
     )
     color, _, code = answer.stdout.strip().rpartition("\n")
     if code == "404":
@@ -67,7 +72,7 @@ def compose(master: Shell, service: Service, words: str, *, check: bool = True) 
 
 def registered_at(master: Shell, name: str) -> str | None:
     """`IP:PORT` of the one healthy instance of a name in Consul's catalogue, or None."""
-    answer = master.run(f"curl -fsS -m 5 '{CONSUL}/v1/health/service/{name}?passing'", sudo=False)
+    answer = master.run(f"{ask()} '{CONSUL}/v1/health/service/{name}?passing'", sudo=False)
     for entry in json.loads(answer.stdout):
         # Registrator leaves the address to the node's entry.
         address = entry["Service"]["Address"] or entry["Node"]["Address"]
@@ -121,7 +126,7 @@ def direct_test(master: Shell, service: Service, color: str) -> str:
         nonlocal address
         address = registered_at(master, name)
         if address is not None:
-            master.run(f"curl -fsS -m 5 -o /dev/null http://{address}{service.path}", sudo=False)
+            master.run(f"{ask()} -o /dev/null http://{address}{service.path}", sudo=False)
         return address
 
     try:
@@ -202,7 +207,7 @@ def public_address(lab: Lab, service: Service) -> str:
 
 def _headers(lab: Lab, service: Service) -> str:
     """The command that prints the headers of the answer that users get."""
-    return f"set -o pipefail; curl -fsS -m 5 -o /dev/null -D - {public_address(lab, service)}"
+    return f"set -o pipefail; {ask()} -o /dev/null -D - {public_address(lab, service)}"
 
 
 @contextmanager
@@ -212,7 +217,7 @@ def deployment_lock(master: Shell, service: Service) -> Iterator[str]:
     Raises CheckFailed when another one holds it. A deployment that was killed loses it after its TTL.
     """
     key = f"{CONSUL}/v1/kv/services/{service.name}/lock"
-    settings = json.dumps({"TTL": f"{LOCK_SECONDS}s", "Behavior": "delete", "LockDelay": "0s"})
+    settings = json.dumps({"TTL": f"{stretched(LOCK_SECONDS):.0f}s", "Behavior": "delete", "LockDelay": "0s"})
     answer = master.run(f"curl -fsS -X PUT -d '{settings}' {CONSUL}/v1/session/create", sudo=False)
     session = json.loads(answer.stdout)["ID"]
     try:
@@ -236,7 +241,8 @@ def renew_lock(master: Shell, service: Service, session: str) -> None:
     except CommandFailed as error:
         raise CheckFailed(
             f"{service.name} stays as it is: "
-            f"the lock of this deployment ({LOCK_SECONDS} s) could not be renewed",
+            "the lock of this deployment could not be renewed: "
+            f"it holds for {in_words(LOCK_SECONDS)}",
             node=master.node,
             last_seen=error.last_seen,
             try_next="the same command again",

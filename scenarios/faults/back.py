@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from provisioning.roles.service import upstream
 from provisioning.templates import project
-from scenarios.faults.fault import On, Part, containers, lines
+from scenarios.faults.fault import On, Part, containers, lines, waiting
 
 FUNCTIONS = """\
 replaced() {{  # ID NAME
   case $2 in {project}_*) ;; *) return 1 ;; esac
-  now=$(curl -fsS -m 3 http://{master}:8500/v1/kv/services/{service}/color?raw 2>/dev/null)
+  now=$(ask http://{master}:8500/v1/kv/services/{service}/color?raw 2>/dev/null)
   case $2 in *_db_1) ;; *) [ -n "$now" ] && [ "$now" != "{live}" ] && return 0 ;; esac
-  timeout 5 docker -H {swarm} ps --no-trunc --format '{{{{.ID}}}} {{{{.Names}}}}' 2>/dev/null \\
+  within 5 docker -H {swarm} ps --no-trunc --format '{{{{.ID}}}} {{{{.Names}}}}' 2>/dev/null \\
     | grep -v "^$1 " | grep -q "/$2$"
 }}
 state() {{ docker inspect -f '{{{{.State.Status}}}}' "$1" 2>/dev/null; }}
@@ -28,9 +28,9 @@ is_back() {{  # ID NAME
   now=$(state "$1") || return 0
   [ "$now" = running ] || replaced "$1" "$2" || {{ echo "$2 is $now"; return 1; }}
 }}
-engine() {{  # until the engine answers, 30 s at most
-  for _ in $(seq 100); do timeout 5 docker version >/dev/null 2>&1 && return 0; sleep 0.3; done
-  echo "the Docker engine does not answer"; return 1
+engine() {{
+  until_true 30 within 5 docker version >/dev/null 2>&1 && return
+  echo "the Docker engine does not answer in $(stretched 30) s"; return 1
 }}"""
 
 
@@ -40,26 +40,27 @@ consul=http://localhost:8500
 file={upstream}
 servers() {{ grep -o 'server [^;]*' $file | cut -d' ' -f2; }}
 known() {{
-  color=$(curl -fsS -m 3 $consul/v1/kv/services/{service}/color?raw) || return 1
-  curl -fsS -m 3 "$consul/v1/health/service/{service}-$color?passing"
+  color=$(ask $consul/v1/kv/services/{service}/color?raw) || return 1
+  ask "$consul/v1/health/service/{service}-$color?passing"
 }}
 # A port may be another service's by now, which says 404.
 open() {{  # every server that nginx knows takes connections
   for at in $(servers); do
-    timeout 2 bash -c "</dev/tcp/${{at%:*}}/${{at##*:}}" 2>/dev/null || return 1
-    [ "$(curl -s -m 3 -o /dev/null -w '%{{http_code}}' "http://$at{path}")" != 404 ] || return 1
+    within 2 bash -c "</dev/tcp/${{at%:*}}/${{at##*:}}" 2>/dev/null || return 1
+    [ "$(ask -o /dev/null -w '%{{http_code}}' "http://$at{path}" 2>/dev/null)" != 404 ] || return 1
   done
 }}
 nobody() {{ [ "$(known | jq length)" = 0 ]; }}"""
 TURN = """\
-for _ in $(seq 40); do
-  open && exit 0
-  color=$(curl -fsS -m 3 $consul/v1/kv/services/{service}/color?raw)
+turn() {{
+  open && return
+  color=$(ask $consul/v1/kv/services/{service}/color?raw)
   template=/data/nginx/templates/{service}-$color-upstream.conf.ctmpl
-  timeout 10 consul-template -consul localhost:8500 \\
+  within 10 consul-template -consul localhost:8500 \\
     -template "$template:$file:docker kill -s HUP nginx" -once >/dev/null 2>&1
-  sleep 0.25
-done"""
+  false
+}}
+until_true 10 turn"""
 
 
 def repointing(on: On) -> list[Part]:
@@ -68,7 +69,8 @@ def repointing(on: On) -> list[Part]:
     live = f"{project(service)}_{on.live}_1"
     if live not in {one.name for one in containers(on)}:
         return []
-    functions = REPOINT.format(service=service.name, path=service.path, upstream=upstream(service))
+    known = REPOINT.format(service=service.name, path=service.path, upstream=upstream(service))
+    functions = lines(waiting(on), known)
     turn = lines(functions, TURN.format(service=service.name))
     there = lines(functions, f'open || nobody || {{ echo "nginx knows another address of {live}"; exit 1; }}')
     return [Part(on.lab.master.name, "", turn, there, last=True)]
@@ -76,13 +78,14 @@ def repointing(on: On) -> list[Part]:
 
 def functions(on: On) -> str:
     service = on.lab.services[0]
-    return FUNCTIONS.format(
+    known = FUNCTIONS.format(
         project=project(service),
         service=service.name,
         master=on.lab.master.address,
         swarm=on.lab.swarm_endpoint,
         live=on.live or "",
     )
+    return lines(waiting(on), known)
 
 
 def bring_back(on: On) -> str:

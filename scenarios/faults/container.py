@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from lab.errors import ConfigError
 from scenarios.faults import back
-from scenarios.faults.fault import Fault, On, Part, here, lines, unit, within
+from scenarios.faults.fault import Fault, On, Part, here, lines, unit, waiting, within
 
 RUNNING_ONLY = "{name} is {state}, so there is nothing to break"
 SETTINGS = ".[0] | .Config + {HostConfig: .HostConfig}"  # of a container, as the engine takes them
@@ -171,10 +171,9 @@ class OutOfMemory(ContainerFault):
             f"echo $(($(cat $group/memory.$use) + {self.spare} * 1048576)) >$group/memory.$limit || exit 1",
             here(HOG, f"{on.home}/hog"),
             unit(on, "hog", f"/bin/bash {on.home}/hog $group"),
-            "for _ in $(seq 50); do",
-            f'  [ "$({inspect % "OOMKilled"})" = true ] && exit 0; sleep 0.1',
-            "done",
-            'echo "the kernel did not kill it in 5 s"; exit 1',
+            waiting(on),
+            f'killed() {{ [ "$({inspect % "OOMKilled"})" = true ]; }}',
+            'until_true 5 killed || { echo "the kernel did not kill it in $(stretched 5) s"; exit 1; }',
         )
 
     def heal(self, on: On) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from scenarios.faults import back
-from scenarios.faults.fault import Fault, On, Part, lines
+from scenarios.faults.fault import Fault, On, Part, lines, waiting
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,9 @@ class ConsulStop(Fault):
 
     def healed(self, on: On) -> str:
         # The server is back when it leads; a client may be cut off from it by something else.
-        ask, seen = ("status/leader", ":8300") if on.node == on.lab.master else ("agent/self", "Config")
-        answers = f"curl -fsS -m 2 http://localhost:8500/v1/{ask} 2>/dev/null | grep -q {seen}"
-        tries = f"for _ in $(seq 60); do {answers} && exit 0; sleep 0.25; done"
-        return lines(tries, 'echo "no answer of Consul"; exit 1')
+        path, seen = ("status/leader", ":8300") if on.node == on.lab.master else ("agent/self", "Config")
+        answers = f"answers() {{ ask http://localhost:8500/v1/{path} 2>/dev/null | grep -q {seen}; }}"
+        return lines(waiting(on), answers, 'until_true 15 answers || { echo "no answer of Consul"; exit 1; }')
 
 
 @dataclass(frozen=True)

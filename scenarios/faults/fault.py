@@ -14,6 +14,8 @@ from typing import ClassVar
 
 from lab.config import Lab, Node
 from lab.errors import ConfigError
+from lab.waiting import stretched
+from provisioning.templates import render
 from scenarios.faults.targets import Container, Found, Snapshot, resolve
 
 HOST = "host"  # in place of a node's name: scripts that run beside the lab, on its host
@@ -134,6 +136,11 @@ def lines(*scripts: str) -> str:
     return "\n".join(script for script in scripts if script)
 
 
+def waiting(on: On) -> str:
+    """The functions of the nodes' waiting.sh, in full: an undo relies on no other file."""
+    return render("waiting.sh", on.lab)
+
+
 def here(text: str, path: str) -> str:
     """Shell words that write a text to a file, readable in a dry run."""
     end = "END-OF-FILE"
@@ -142,7 +149,7 @@ def here(text: str, path: str) -> str:
 
 def unit(on: On, suffix: str, words: str) -> str:
     """Shell words that start a process of the fault as a unit, which ends by itself when all else fails."""
-    limit = f"--property=RuntimeMaxSec={on.seconds + 30:g}"
+    limit = f"--property=RuntimeMaxSec={on.seconds + stretched(30):g}"
     return f"systemd-run --quiet --collect --unit={on.mark}-{suffix} {limit} {words}"
 
 

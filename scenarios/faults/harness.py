@@ -22,7 +22,7 @@ from lab import machines
 from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError, LabError
 from lab.shell import Shell, SshShell
-from lab.waiting import wait_until
+from lab.waiting import stretched, wait_until
 from scenarios import journal
 from scenarios.faults import journaled, timer
 from scenarios.faults.fault import HOST, Fault, On, Part
@@ -60,7 +60,13 @@ class Plan:
         if part.place == HOST or not part.timed:
             return part.inject
         # What is undone last is given the time to be undone before.
-        return timer.armed(self.lab, self.id, part, self.seconds + GRACE + (AFTER if part.last else 0))
+        return timer.armed(
+            self.lab, self.id, part, self.seconds + grace() + (stretched(AFTER) if part.last else 0)
+        )
+
+
+def grace() -> float:
+    return stretched(GRACE)
 
 
 def new_id() -> str:
@@ -211,7 +217,7 @@ class Harness:
                 on=list(planned.found.on),
                 nodes=[on.node.name for on in planned.places],
                 seconds=planned.seconds,
-                deadline=now + planned.seconds + GRACE,
+                deadline=now + planned.seconds + grace(),
                 undo=[{k: v for k, v in vars(p).items() if k != "inject"} for p in planned.parts],
             )
         return journaled.faults([entry])[0]
@@ -257,7 +263,10 @@ class Harness:
         if place == HOST or self.lab.provider != "docker":
             return False
         look = f"docker inspect {machine(self.lab, self.lab.node(place))} 2>&1 >/dev/null"
-        return "No such object" in self._host.run(look, check=False, timeout=10).stdout
+        try:
+            return "no such object" in self._host.run(look, check=False, timeout=10).stdout.lower()
+        except LabError:  # an engine that cannot tell
+            return False
 
     # --- both -----------------------------------------------------------------------------------------------
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 
+from lab import engine
 from lab.config import Lab, Node
-from lab.errors import TimedOut
-from lab.machines import MARK, ROOT
-from lab.shell import CommandFailed, Result
+from lab.environment import ROOT
+from lab.machines import MARK
+from lab.shell import CommandFailed, Result, unfinished
+from lab.waiting import stretched
 from scenarios.faults.fault import HOST
 
 
@@ -17,14 +19,19 @@ class HostShell:
     node = HOST
 
     def run(self, script: str, *, sudo: bool = True, check: bool = True, timeout: float = 120) -> Result:
+        """Raises HostError when `docker` in it would not mean the engine that the lab is on."""
+        engine.require_here()
         try:
             done = subprocess.run(
-                ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False
+                ["bash", "-c", script],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=stretched(timeout),
+                check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise TimedOut(
-                f"no end after {timeout:g} s: {script[:200]}", node=HOST, last_seen=str(error.stdout)[-600:]
-            ) from error
+            raise unfinished(HOST, script, timeout, str(error.stdout)) from error
         result = Result(HOST, script, done.returncode, done.stdout, done.stderr)
         if check and result.exit != 0:
             raise CommandFailed(result)
@@ -43,7 +50,10 @@ def only_ours(lab: Lab, node: Node) -> str:
     """Refuses a container that does not carry the lab's mark; a machine that is gone has nothing to undo."""
     name = machine(lab, node)
     label = f"docker inspect -f '{{{{index .Config.Labels \"{MARK}\"}}}}' {name}"
+    # Any other failure tells nothing of the machine.
     return (
-        f'mark=$({label} 2>/dev/null) || {{ echo "{name} is gone"; exit 0; }}\n'
+        f"mark=$({label} 2>&1) || case $mark in\n"
+        f'  *"o such object"*) echo "{name} is gone"; exit 0 ;;\n'
+        f'  *) echo "$mark" >&2; exit 69 ;;\nesac\n'
         f'[ "$mark" = {lab.name} ] || {{ echo "{name} does not belong to the lab {lab.name}" >&2; exit 78; }}'
     )

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from lab.config import Lab
 from lab.errors import ConfigError
+from lab.waiting import stretched
 from scenarios.faults.fault import Fault, On, lines, within
 from scenarios.faults.targets import Found, Snapshot, resolve
 
@@ -22,7 +23,7 @@ SMALLEST_RING = 4  # of three nodes each is a neighbour of both others
 Cut = frozenset[tuple[str, str]]  # (sender, receiver): these packets are lost
 
 FOREIGN = """\
-if iptables -w 5 -t mangle -S {chain} | grep '^-A' | grep -v lab-fault-; then
+if iptables {lock} -t mangle -S {chain} | grep '^-A' | grep -v lab-fault-; then
   echo "rules of someone else are in {chain} of mangle: they are in the way" >&2; exit 75
 fi"""
 
@@ -66,6 +67,11 @@ def chain(on: On, hook: str) -> str:
     return f"LAB-{on.id}-{hook[:4]}"
 
 
+def lock() -> str:
+    """How long another program may hold the tables; whole seconds."""
+    return f"-w {stretched(5):.0f}"
+
+
 def put(on: On, rules: Rules) -> str:
     """All of it at once. `$dev` is the lab's interface."""
     text = [f"*{rules.table}"]
@@ -74,7 +80,7 @@ def put(on: On, rules: Rules) -> str:
     for hook, match in rules.hooks.items():
         text += [f"-A {chain(on, hook)} {comment} {rule}" for rule in rules.rules[hook]]
         text.append(f"-I {hook} 1 {match} {comment} -j {chain(on, hook)}")
-    return lines("iptables-restore -w 5 --noflush <<RULES", *text, "COMMIT", "RULES")
+    return lines(f"iptables-restore {lock()} --noflush <<RULES", *text, "COMMIT", "RULES")
 
 
 def take_away(on: On, table: str) -> str:
@@ -87,7 +93,7 @@ def take_away(on: On, table: str) -> str:
         f"{saved} | sed -n 's/^:\\(LAB-{on.id}-[A-Z]*\\) .*/-F \\1/p'",
         f"{saved} | sed -n 's/^:\\(LAB-{on.id}-[A-Z]*\\) .*/-X \\1/p'",
         "echo COMMIT",
-        "} | iptables-restore -w 5 --noflush",
+        f"}} | iptables-restore {lock()} --noflush",
     )
 
 
@@ -113,7 +119,7 @@ class RuleFault(Fault):
         rules = {"PREROUTING": self.incoming(on), "POSTROUTING": self.outgoing(on)}
         return lines(
             f"{on.device} || exit 1",
-            *(FOREIGN.format(chain=hook) for hook in hooks),
+            *(FOREIGN.format(chain=hook, lock=lock()) for hook in hooks),
             put(on, Rules("mangle", hooks, rules)),
         )
 

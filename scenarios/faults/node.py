@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from scenarios.faults import back
-from scenarios.faults.fault import HOST, Fault, On, Part, lines
+from scenarios.faults.fault import HOST, Fault, On, Part, lines, waiting
 from scenarios.faults.host import machine, only_ours
 
 
@@ -57,13 +57,13 @@ class PowerCut(NodeFault):
 # A client that was killed leaves its engine stopping the node, which would go down again after the start.
 STAYS_UP = """\
 same=0 last=
-for _ in $(seq 100); do
+stays_up() {{
   docker start {name} >/dev/null 2>&1
   now=$(docker inspect -f '{{{{.State.Status}}}} {{{{.State.StartedAt}}}}' {name})
   case $now in "$last") same=$((same + 1)) ;; *) same=0 last=$now ;; esac
-  case $now in running*) [ $same -ge 10 ] && break ;; esac
-  sleep 0.3
-done"""
+  case $now in running*) [ $same -ge 15 ] ;; *) false ;; esac
+}}
+until_true 30 stays_up"""
 
 
 class OrderlyFault(NodeFault):
@@ -72,7 +72,7 @@ class OrderlyFault(NodeFault):
     def heal(self, on: On) -> str:
         if on.lab.provider != "docker":
             return super().heal(on)
-        return lines(only_ours(on.lab, on.node), STAYS_UP.format(name=machine(on.lab, on.node)))
+        return lines(only_ours(on.lab, on.node), waiting(on), STAYS_UP.format(name=machine(on.lab, on.node)))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from scenarios.faults.fault import Fault, On, here, lines, unit, within
+from scenarios.faults.fault import Fault, On, here, lines, unit, waiting, within
 from scenarios.faults.network import Rules, none_left, port_of, put, take_away
 
 PROXY = Path(__file__).with_name("delay_proxy.py")
@@ -105,7 +105,8 @@ class Delay(Fault):
         return lines(
             here(PROXY.read_text(), f"{on.home}/proxy.py"),
             unit(on, "proxy", f"python3 {on.home}/proxy.py {self.ms} {on.home}/proxy.port"),
-            f"for _ in $(seq 100); do [ -s {on.home}/proxy.port ] && break; sleep 0.05; done",
+            waiting(on),
+            f"until_true 5 test -s {on.home}/proxy.port",
             f'at=$(cat {on.home}/proxy.port) || {{ echo "the proxy did not start" >&2; exit 1; }}',
             put(on, turn),
         )

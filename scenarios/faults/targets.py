@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from lab.config import Lab, nearest
 from lab.errors import CheckFailed, ConfigError, LabError
 from lab.shell import Shell, in_parallel
+from lab.waiting import limit
 from provisioning.roles.service import COLORS
 from provisioning.templates import project
 
@@ -182,10 +183,10 @@ def parse_containers(node: str, listing: str) -> list[Container]:
 def look(lab: Lab, shells: Mapping[str, Shell]) -> Snapshot:
     """One round trip a node. A node or engine that does not answer is told by `answering`."""
     service = lab.services[0]
-    color = f"curl -fsS -m 2 http://localhost:8500/v1/kv/services/{service.name}/color?raw"
+    color = f"curl -fsS -m {limit(2)} http://localhost:8500/v1/kv/services/{service.name}/color?raw"
 
     def ask(node: str) -> str | None:
-        script = f"timeout 5 {LISTING} 2>/dev/null"
+        script = f"timeout {limit(5)} {LISTING} 2>/dev/null"
         if node == lab.master.name:
             script += f"; echo; {color} 2>/dev/null; true"
         try:

@@ -17,7 +17,7 @@ from lab.clients.proxy import ProxyClient
 from lab.config import Lab
 from lab.errors import LabError
 from lab.shell import Shell
-from lab.waiting import wait_until
+from lab.waiting import stretched, wait_until
 from provisioning.resources import File
 from provisioning.templates import render
 from scenarios import baseline
@@ -46,7 +46,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser, tmp_path: Path) -> Iterator[Page]:
     context = chromium.new_context(viewport=SCREEN)  # type: ignore[arg-type]
-    context.set_default_timeout(PAGE_TIMEOUT)
+    context.set_default_timeout(stretched(PAGE_TIMEOUT))
     opened = context.new_page()
     yield opened
     keep(opened, tmp_path, "end")  # also what a failed step saw
@@ -159,7 +159,7 @@ def shows_online(lab: Lab, page: Page, tmp_path: Path, name: str) -> None:
 
     def online() -> bool:
         page.goto(url)
-        picture = Path(pictures.get_attribute("src", timeout=1000) or "").stem
+        picture = Path(pictures.get_attribute("src", timeout=stretched(1000)) or "").stem
         if picture != "computer":  # else it has a cross or a flash
             raise LabError(f"{name} is shown as {picture}")
         return True
@@ -257,5 +257,5 @@ def has_history(lab: Lab, history: dict[str, tuple[int, str]]) -> None:
 
 @then(parsers.parse('the page says "{words}"'))
 def page_says(page: Page, tmp_path: Path, words: str) -> None:
-    expect(page.get_by_text(words).first).to_be_visible(timeout=PAGE_TIMEOUT)
+    expect(page.get_by_text(words).first).to_be_visible(timeout=stretched(PAGE_TIMEOUT))
     keep(page, tmp_path, "says")

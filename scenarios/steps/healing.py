@@ -154,11 +154,11 @@ def answers_again(
         after_fault = all(answer.sent > story.fault_at for answer in latest)
         return after_fault and not any(answer.failed for answer in latest)
 
-    left = limit - (time.time() - story.fault_at)
     wait_until(
         steady,
-        left,
+        limit,
         "users to be served again",
+        since=story.fault_at,
         evidence=lambda: last_of_log(master),
         try_next=f"lab exec {lab.master.name} -- cat {LOG}",
     )
@@ -360,8 +360,9 @@ def both_pass(
 
     wait_until(
         healed,
-        limit - (time.time() - story.fault_at),
+        limit,
         "both services to be critical and then to pass",
+        since=story.fault_at,
         evidence=lambda: last_of_log(master),
     )
     record_property("recovered_after", round(time.time() - story.fault_at, 2))

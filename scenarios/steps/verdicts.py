@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pytest_bdd import parsers, then
 
 from lab.config import Lab
-from lab.waiting import wait_until
+from lab.waiting import in_words, stretched, wait_until
 from scenarios import verdicts
 from scenarios.answers import Answer
 from scenarios.recording import Run
@@ -53,7 +53,7 @@ def outage_is_short(story: Story, limit: float, record_property: Told) -> None:
     longest = verdicts.longest_outage(answers)
     record_property("longest_outage", round(longest, 3))
     print(verdicts.says(answers))
-    assert longest <= limit, verdicts.says(answers)
+    assert longest <= stretched(limit), f"{verdicts.says(answers)}; at most {in_words(limit)}"
 
 
 @then(parsers.parse("users were served {first}, then {second}"))

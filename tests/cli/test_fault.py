@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from lab import machines, network
+from lab import environment, machines, network
 from lab.errors import LabError
 from lab.testing import FakeShell, said
 from scenarios.faults import FAULTS, harness
@@ -27,7 +27,7 @@ class Node(FakeShell):
 @pytest.fixture
 def journal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("LAB_FILE", str(ROOT / "lab" / "lab.yml"))
-    monkeypatch.setattr(machines, "STATE", tmp_path)
+    monkeypatch.setattr(environment, "STATE", tmp_path)
     monkeypatch.setattr(machines, "SSH_CONFIG", tmp_path / "ssh_config")
     machines.SSH_CONFIG.touch()
     return tmp_path / "faults.jsonl"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,7 +14,7 @@ import pytest
 
 from cli import main as lab_command
 from cli import screens
-from lab import errors, machines, network
+from lab import engine, environment, errors, machines, network
 from lab.errors import CheckFailed, ConfigError, HostError, LabError, TimedOut
 from lab.shell import CommandFailed, Result
 from lab.testing import FakeShell, said
@@ -33,12 +34,13 @@ def forbidden(*words: object, **options: object) -> NoReturn:
 @pytest.fixture(autouse=True)
 def no_machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A lab may run on this host: nothing here may touch it."""
-    monkeypatch.setattr(machines, "STATE", tmp_path / "state")  # its open faults are not ours to heal
+    monkeypatch.setattr(environment, "STATE", tmp_path / "state")  # its open faults are not ours to heal
     monkeypatch.setenv("LAB_FILE", str(ROOT / "lab" / "lab.yml"))
-    for name in ("up", "destroy", "answering", "shells", "_vagrant", "_engine"):
+    for name in ("up", "destroy", "answering", "shells", "_vagrant"):
         monkeypatch.setattr(machines, name, forbidden)
     for name in ("host_routes", "device_towards", "docker_networks"):
         monkeypatch.setattr(network, name, forbidden)
+    monkeypatch.setattr(engine, "connect", forbidden)
     monkeypatch.setattr("os.execvp", forbidden)
 
 
@@ -233,10 +235,32 @@ def test_down_of_everything_says_so(lab: Lab, monkeypatch: pytest.MonkeyPatch) -
     assert err.endswith("nothing of the lab is left\n")
 
 
-def test_exec_passes_on_outputs_and_exit_code(lab: Lab, shells: dict[str, FakeShell]) -> None:
-    shells["swarm-node-01"].answers = {"": said("out\n", exit=42, stderr="err\n")}
-    assert lab("exec", "swarm-node-01", "ls", "-l", "/") == (42, "out\n", "err\n")
-    assert shells["swarm-node-01"].scripts == ["ls -l /"]
+class Became(Exception):
+    """The process is another program now."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["ls", "-l", "/"],
+        ["tail", "-f", "/data/consul/logs/watchers.log"],
+        ["printf", "%s|", "a b", "", "it's", '"$HOME" *', "line\nline", "-c", "--help"],
+    ],
+)
+def test_exec_becomes_an_ssh_whose_words_arrive_as_they_were_typed(
+    words: list[str], lab: Lab, shells: dict[str, FakeShell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    became: list[list[str]] = []
+
+    def execvp(file: str, arguments: list[str]) -> NoReturn:
+        became.append(arguments)
+        raise Became
+
+    monkeypatch.setattr("os.execvp", execvp)
+    lab("exec", "swarm-node-01", "--", *words)
+    *way, line = became[0]
+    assert way == ["ssh", "-F", str(machines.SSH_CONFIG), "swarm-node-01", "--"]
+    assert shlex.split(shlex.split(line)[2]) == words  # first sshd's shell, then the login shell
 
 
 def test_logs_are_told_by_node(lab: Lab, shells: dict[str, FakeShell]) -> None:

@@ -78,5 +78,5 @@ def test_a_node_that_does_not_answer_makes_the_lab_ill(monkeypatch: pytest.Monke
 def test_the_closing_screen_names_every_address(capsys: pytest.CaptureFixture[str]) -> None:
     screens.closing(LAB)
     told = capsys.readouterr().out
-    for line in ("http://10.100.199.200/api/v1/books", "export DOCKER_HOST=tcp://10.100.199.200:2375"):
+    for line in ("http://10.100.199.200/api/v1/books", "docker -H tcp://10.100.199.200:2375 ps"):
         assert line in told

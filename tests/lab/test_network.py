@@ -3,11 +3,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import docker
 import pytest
 from docker.errors import DockerException
 
-from lab import config, network
+from lab import config, engine, network
 from lab.errors import HostError
 from lab.network import DockerNetwork, Route, clash, leads_to_lab
 
@@ -40,9 +39,7 @@ def test_the_network_of_another_lab_is_not_ours() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "destination", ["10.0.0.0/8", "10.100.199.0/24", "10.100.199.128/25", "10.100.199.7"]
-)
+@pytest.mark.parametrize("destination", ["10.100.199.0/24", "10.100.199.128/25", "10.100.199.7"])
 def test_a_route_into_the_subnet_is_named(destination: str) -> None:
     assert clash(LAB, [*HOME, Route(destination, "tun0")], [OURS]) == f"the route to {destination} on tun0"
 
@@ -85,24 +82,16 @@ def test_other_providers_are_known_by_their_devices() -> None:
     assert not leads_to_lab(VIRTUALBOX, BRIDGE, [OURS])
 
 
-@pytest.mark.parametrize(
-    "docker_host",
-    [
-        "tcp://10.100.199.200:2375",
-        "10.100.199.201",
-        "ssh://vagrant@10.100.199.203",
-        "tcp://swarm-master:2375",
-    ],
-)
-def test_a_docker_host_inside_the_lab_is_seen(docker_host: str) -> None:
-    assert network.points_into_lab(LAB, docker_host)
+@pytest.mark.parametrize("wider", ["10.0.0.0/8", "10.64.0.0/10", "10.100.198.0/23"])
+def test_a_vpn_that_comes_later_does_not_take_the_subnet_of_a_lab_that_is_there(wider: str) -> None:
+    ours, vpn = Route(LAB.subnet, BRIDGE), Route(wider, "tun0")
+    assert clash(LAB, [ours, vpn], [OURS]) is None
+    assert clash(LAB, [vpn], []) == f"the route to {wider} on tun0"
 
 
-@pytest.mark.parametrize(
-    "docker_host", ["", "unix:///var/run/docker.sock", "tcp://192.0.2.9:2375", "tcp://[::1]:2375"]
-)
-def test_a_docker_host_elsewhere_is_not_the_lab(docker_host: str) -> None:
-    assert not network.points_into_lab(LAB, docker_host)
+@pytest.mark.parametrize("narrower", ["10.100.199.0/24", "10.100.199.128/25", "10.100.199.200"])
+def test_a_route_that_takes_packets_from_the_lab_is_a_clash_also_when_it_is_there(narrower: str) -> None:
+    assert clash(LAB, [Route(LAB.subnet, BRIDGE), Route(narrower, "tun0")], [OURS]) is not None
 
 
 def test_routes_are_read_as_ip_prints_them() -> None:
@@ -127,6 +116,7 @@ def fake_host(patch: pytest.MonkeyPatch, routes: list[Route], device: str | None
 
 def test_a_clash_is_refused_with_the_owner_named(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_host(monkeypatch, [Route("10.100.0.0/16", "tun0")], "tun0")
+    monkeypatch.setattr(network, "docker_networks", lambda lab: [])
     with pytest.raises(HostError, match=r"taken on this host by the route to 10\.100\.0\.0/16 on tun0"):
         network.refuse_clash(LAB)
 
@@ -144,19 +134,18 @@ def test_with_the_labs_network_the_lab_is_present(monkeypatch: pytest.MonkeyPatc
     network.refuse_clash(LAB)
 
 
-def test_the_engine_of_the_lab_itself_is_never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", LAB.swarm_endpoint)
-    with pytest.raises(HostError, match="which is the lab itself"):
-        network.docker_networks(LAB)
+def test_an_engine_that_breaks_off_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        networks = property(lambda self: self)
 
+        def list(self) -> None:
+            raise DockerException("connection reset")
 
-def test_an_engine_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(timeout: int) -> None:
-        raise DockerException("connection refused")
+        def close(self) -> None:
+            return
 
-    monkeypatch.delenv("DOCKER_HOST", raising=False)
-    monkeypatch.setattr(docker, "from_env", refuse)
-    with pytest.raises(HostError, match="Docker does not answer\n  last seen: connection refused"):
+    monkeypatch.setattr(engine, "connect", lambda timeout: Broken())
+    with pytest.raises(HostError, match="Docker does not answer\n  last seen: connection reset"):
         network.docker_networks(LAB)
 
 

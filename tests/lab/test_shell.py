@@ -16,6 +16,7 @@ from invoke.runners import Result as Ran
 from lab.errors import LabError, TimedOut
 from lab.shell import CommandFailed, Result, Shell, SshShell, command_line, in_parallel
 from lab.testing import Answer, Endless, FakeShell, said
+from lab.waiting import SLOW_HOST
 
 
 class HereConnection:
@@ -191,3 +192,28 @@ def test_what_paramiko_logs_of_a_broken_connection_is_not_on_the_users_screen() 
     words = "import logging, lab.shell; logging.getLogger('paramiko.transport').error('Exception (client)')"
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+# --- slow hosts ---------------------------------------------------------------------------------------------
+
+
+def test_a_script_is_given_more_time_on_a_slow_host_and_the_error_says_how_much(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_PATIENCE", "2")
+    with pytest.raises(TimedOut) as caught:
+        shell.run("echo begun; exec sleep 30", sudo=False, timeout=0.2)
+    assert caught.value.what == "no end after 0.4 s: echo begun; exec sleep 30"
+    assert caught.value.try_next == SLOW_HOST
+
+
+@pytest.mark.parametrize(("factor", "seconds"), [("1", (10, 15, 30)), ("3", (30, 45, 90))])
+def test_a_connection_is_given_more_time_on_a_slow_host(
+    factor: str, seconds: tuple[float, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_PATIENCE", factor)
+    (tmp_path / "ssh_config").write_text("Host here\n  HostName 192.0.2.1\n  IdentityFile /a/key\n")
+    connection = SshShell("here", tmp_path / "ssh_config")._connection
+    limits = connection.connect_kwargs
+    assert (connection.connect_timeout, limits["banner_timeout"], limits["auth_timeout"]) == seconds
+    assert limits["key_filename"] == ["/a/key"]

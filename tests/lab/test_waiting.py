@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from lab import waiting
-from lab.errors import TimedOut
-from lab.waiting import wait_until
+from lab.errors import ConfigError, TimedOut
+from lab.waiting import SLOW_HOST, in_words, limit, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,9 @@ def test_a_check_is_asked_once_even_without_time() -> None:
 def test_a_timeout_carries_what_was_last_seen(given: object, seen: str) -> None:
     with pytest.raises(TimedOut) as caught:
         wait_until(answers(given), 0, "the book", node="n1", try_next="lab status")
-    assert str(caught.value) == (f"n1: waited 0 s for the book\n  last seen: {seen}\n  try next:  lab status")
+    assert str(caught.value) == (
+        f"n1: waited 0 s for the book\n  last seen: {seen}\n  try next:  lab status; {SLOW_HOST}"
+    )
 
 
 def test_a_timeout_carries_the_evidence_asked_once() -> None:
@@ -74,3 +76,58 @@ def test_evidence_that_cannot_be_had_does_not_hide_the_timeout() -> None:
 def test_an_interrupt_is_not_taken_for_not_yet() -> None:
     with pytest.raises(KeyboardInterrupt):
         wait_until(answers(KeyboardInterrupt()), 5, "it")
+
+
+# --- slow hosts ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("said", "factor"), [("1", 1), ("3", 3), ("2.5", 2.5), ("100", 100), ("", 1)])
+def test_every_limit_is_stretched_by_one_factor(
+    said: str, factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_PATIENCE", said)
+    assert (waiting.patience(), waiting.stretched(10)) == (factor, 10 * factor)
+    assert float(limit(4)) == 4 * factor
+
+
+@pytest.mark.parametrize("said", ["0", "0.5", "-1", "101", "three", "nan", "inf", "1e9", " "])
+def test_a_factor_that_makes_no_sense_is_refused_with_what_would(
+    said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_PATIENCE", said)
+    with pytest.raises(ConfigError, match="LAB_PATIENCE is") as caught:
+        waiting.patience()
+    assert caught.value.try_next == "a number from 1 to 100, such as LAB_PATIENCE=3"
+
+
+def test_without_patience_a_limit_is_the_word_that_it_always_was() -> None:
+    assert (limit(4), limit(0.5), in_words(9)) == ("4", "0.5", "9 s")
+
+
+def test_a_stretched_limit_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_PATIENCE", "3")
+    assert in_words(9) == "27 s (9 s, stretched by LAB_PATIENCE)"
+
+
+class Clock:
+    """Both clocks of waiting: each look at one of them and each pause take a second."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(waiting.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(waiting.time, "time", lambda: self.now)
+        monkeypatch.setattr(waiting.time, "sleep", self.sleep)
+
+    def sleep(self, _: float) -> None:
+        self.now += 1
+
+
+@pytest.mark.parametrize(("factor", "ago", "waited"), [("1", 0, 10), ("3", 0, 30), ("1", 4, 6), ("3", 4, 26)])
+def test_a_time_out_comes_when_the_stretched_time_since_its_beginning_is_over(
+    factor: str, ago: float, waited: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_PATIENCE", factor)
+    clock = Clock(monkeypatch)
+    with pytest.raises(TimedOut, match=f"waited {10 * int(factor)} s .*for it"):
+        wait_until(lambda: False, 10, "it", since=clock.now - ago)
+    assert clock.now == 1000 + waited

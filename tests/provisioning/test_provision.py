@@ -9,6 +9,7 @@ from lab import config, waiting
 from lab.errors import LabError, TimedOut
 from lab.shell import Result
 from lab.testing import Answer, Endless, FakeShell, said
+from lab.waiting import SLOW_HOST
 from provisioning import provision
 from provisioning.roles import Health
 
@@ -85,7 +86,11 @@ HEALTH = Health("consul", "n1", "ask consul", "its log")
 SILENT: dict[str, tuple[Answer, str]] = {
     "exit and output": (said("no leader\n", exit=1), "CheckFailed: exit 1: no leader\nlast words\n"),
     "no output": (said(exit=22), "CheckFailed: exit 22: no output\nlast words\n"),
-    "no end": (Endless("..."), "TimedOut: n1: no end after 10 s: ask consul\n  last seen: ...\nlast words\n"),
+    "no end": (
+        Endless("..."),
+        "TimedOut: n1: no end after 10 s: ask consul\n"
+        f"  last seen: ...\n  try next:  {SLOW_HOST}\nlast words\n",
+    ),
 }
 
 
@@ -97,7 +102,7 @@ def test_a_component_that_does_not_answer_is_told_with_its_last_log_lines(case: 
     with pytest.raises(TimedOut, match="for consul to answer") as caught:
         provision.wait_healthy({"n1": shell}, [HEALTH])
     assert (caught.value.node, caught.value.last_seen) == ("n1", seen)
-    assert caught.value.try_next == "lab logs consul"
+    assert caught.value.try_next == f"lab logs consul; {SLOW_HOST}"
 
 
 @pytest.mark.usefixtures("short")

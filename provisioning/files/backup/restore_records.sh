@@ -3,6 +3,7 @@
 # gets exactly the records of that backup through URL, the service's own address. On another node it finds what that node
 # kept of an earlier life. From then on the backups are of this database.
 set -eu -o pipefail
+. /etc/lab/waiting.sh
 service=$1 container=$2 url=$3
 home=/data/backups/$service
 export DOCKER_HOST=[[ lab.swarm_endpoint ]]
@@ -13,15 +14,15 @@ ids() { jq -r '.[]._id | @uri'; }
 moved() { [ -e "$home/node" ] && [ "$node" != "$(cat "$home/node")" ]; }
 
 [ "$id" != "$(cat "$home/database" 2>/dev/null)" ] || { echo "$node" >"$home/node"; exit 0; }
-there=$(curl -fsS -m 5 "$url")
+there=$(ask "$url")
 if [ -s "$home/records.json" ] &&
   { moved || [ "$(jq length <<<"$there")" = 0 ] || [ "$id" = "$(cat "$home/restoring" 2>/dev/null)" ]; }; then
   echo "$id" >"$home/restoring"  # a restore that breaks off is begun again, though its database is empty no more
   ids <<<"$there" | { grep -vxFf <(ids <"$home/records.json") || true; } | while read -r old; do
-    curl -fsS -m 5 -o /dev/null -X DELETE "$url/_id/$old"
+    ask -o /dev/null -X DELETE "$url/_id/$old"
   done
   jq -c '.[]' "$home/records.json" | while read -r record; do
-    curl -fsS -m 5 -o /dev/null -X PUT -H 'Content-Type: application/json' -d "$record" "$url"
+    ask -o /dev/null -X PUT -H 'Content-Type: application/json' -d "$record" "$url"
   done
   echo "$service: a new database, $(jq length "$home/records.json") records restored of the copy made at $(date -r "$home/records.json" +%T)"
 fi

@@ -2,6 +2,7 @@
 # Heals one service: has Jenkins deploy it until its check passes again, with a longer pause after each try
 # that did not help.
 set -u
+. /etc/lab/waiting.sh
 service=$1
 consul=http://localhost:8500
 jenkins=http://[[ lab.master.address ]]:8080
@@ -13,27 +14,20 @@ say() { echo "$(date +%H:%M:%S) $service: $*"; }
 # What cannot be told is no pass. (`jq -e` would end with 0 on no input at all: its words are compared instead.)
 # The agent that makes the check is asked, not the catalogue: a server that starts again plays its past once more.
 passes() {
-  [ "$(curl -fsS -m 5 -G "$consul/v1/agent/checks" --data-urlencode "filter=ServiceName == \"$service\"" 2>/dev/null |
+  [ "$(ask -G "$consul/v1/agent/checks" --data-urlencode "filter=ServiceName == \"$service\"" 2>/dev/null |
     jq 'length > 0 and all(.[]; .Status == "passing")')" = true ]
 }
-is_registered() { curl -fsS -m 5 "$consul/v1/agent/service/$service" >/dev/null 2>&1; }
+is_registered() { ask "$consul/v1/agent/service/$service" >/dev/null 2>&1; }
 deployment_runs() {
-  [ -n "$(curl -fsS -m 5 "$consul/v1/kv/services/$service/lock" 2>/dev/null | jq -r '.[0].Session // empty')" ]
-}
-until_true() {  # SECONDS COMMAND...: looked at every half second
-  local end=$((SECONDS + $1)); shift
-  until "$@"; do
-    [ $SECONDS -lt $end ] || return 1
-    sleep 0.5
-  done
+  [ -n "$(ask "$consul/v1/kv/services/$service/lock" 2>/dev/null | jq -r '.[0].Session // empty')" ]
 }
 no_deployment_runs() { ! deployment_runs; }
-answers() { curl -fsS -m 5 -o /dev/null "$jenkins/api/json" 2>/dev/null; }
-cd_is_online() { [ "$(curl -fsS -m 5 "$jenkins/computer/cd/api/json" 2>/dev/null | jq -r .offline)" = false ]; }
+answers() { ask -o /dev/null "$jenkins/api/json" 2>/dev/null; }
+cd_is_online() { [ "$(ask "$jenkins/computer/cd/api/json" 2>/dev/null | jq -r .offline)" = false ]; }
 
-build_number() { curl -fsS -m 5 "$jenkins/job/$service/api/json" 2>/dev/null | jq -r .nextBuildNumber; }
-build_ended() { [ "$(curl -fsS -m 5 "$jenkins/job/$service/$1/api/json" 2>/dev/null | jq -r .building)" = false ]; }
-build_result() { curl -fsS -m 5 "$jenkins/job/$service/$1/api/json" 2>/dev/null | jq -r .result; }
+build_number() { ask "$jenkins/job/$service/api/json" 2>/dev/null | jq -r .nextBuildNumber; }
+build_ended() { [ "$(ask "$jenkins/job/$service/$1/api/json" 2>/dev/null | jq -r .building)" = false ]; }
+build_result() { ask "$jenkins/job/$service/$1/api/json" 2>/dev/null | jq -r .result; }
 
 bring_jenkins_back() {
   say "Jenkins does not answer at $jenkins: bringing it back"
@@ -46,8 +40,8 @@ redeploy() {
   local number
   number=$(build_number)
   echo "Triggering Jenkins job $jenkins/job/$service/build"
-  curl -fsS -m 10 -o /dev/null -X POST "$jenkins/job/$service/build" || { say "Jenkins refused"; return 1; }
-  until_true 300 build_ended "$number" || { say "build $number has not ended after 300 s"; return 1; }
+  curl -fsS -m "$(stretched 10)" -o /dev/null -X POST "$jenkins/job/$service/build" || { say "Jenkins refused"; return 1; }
+  until_true 300 build_ended "$number" || { say "build $number has not ended after $(stretched 300) s"; return 1; }
   say "build $number: $(build_result "$number")"
   [ "$(build_result "$number")" = SUCCESS ]
 }

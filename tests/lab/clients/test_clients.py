@@ -178,3 +178,23 @@ def test_the_color_is_what_consul_holds(entry: dict[str, bytes] | None, color: s
     client = ConsulClient(LAB)
     client._client = FakeKv(entry)
     assert client.color("books-service") == color
+
+
+@pytest.mark.usefixtures("present")
+@pytest.mark.parametrize("client", [ProxyClient, SwarmClient])
+def test_a_client_waits_longer_on_a_slow_host(
+    client: Callable[[config.Lab], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = seconds_of(client(LAB))
+    monkeypatch.setenv("LAB_PATIENCE", "3")
+    assert seconds_of(client(LAB)) == 3 * once > 0
+
+
+def seconds_of(client: object) -> float:
+    """What a client gives its service for an answer."""
+    inner = client._client  # type: ignore[attr-defined]
+    match client:
+        case SwarmClient():
+            return float(inner.api.timeout)
+        case _:
+            return float(inner.timeout.read)

@@ -11,6 +11,7 @@ from lab import config, waiting
 from lab.clients import jenkins
 from lab.clients.jenkins import Build, JenkinsClient
 from lab.errors import HostError, LabError, TimedOut
+from lab.waiting import SLOW_HOST
 
 LAB = config.load(config.LAB_FILE)
 JOB = "/job/books-service"
@@ -139,7 +140,7 @@ def test_a_build_that_does_not_end_is_a_time_out_that_shows_the_last_of_its_log(
     seen = (caught.value.last_seen or "").splitlines()
     assert seen[-12:] == [f"line {n}" for n in range(28, 40)]
     assert "line 27" not in seen
-    assert caught.value.try_next == "lab logs jenkins"
+    assert caught.value.try_next == f"lab logs jenkins; {SLOW_HOST}"
 
 
 # --- what is going on ---------------------------------------------------------------------------------------

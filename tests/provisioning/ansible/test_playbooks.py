@@ -119,7 +119,7 @@ def test_no_failure_is_ignored_but_those_that_say_nothing_of_the_release(task: d
 # --- the service's definition -------------------------------------------------------------------------------
 
 
-def definition() -> dict[str, Any]:
+def definition(patience: str = "1") -> dict[str, Any]:
     text = (ROLE / "templates/service.json.j2").read_text()
     told: dict[str, Any] = json.loads(
         Environment(undefined=StrictUndefined, autoescape=False)
@@ -130,6 +130,7 @@ def definition() -> dict[str, Any]:
             http_address="/api/v1/books",
             check_id="api",
             check_interval=10,
+            patience=patience,
         )
     )
     return told["service"]  # type: ignore[no-any-return]
@@ -159,3 +160,19 @@ def test_every_variable_of_the_role_is_given_somewhere() -> None:
     given |= set(yaml.safe_load((ROOT / "books-fe.yml").read_text())[0]["vars"])
     given |= {task["register"] for task in role_tasks() if "register" in task} | {"release"}
     assert wanted - given == {"has_db"} - given
+
+
+# Ansible gives every variable of a variable as text.
+@pytest.mark.parametrize(("patience", "timeout"), [("1", "5s"), ("3", "15s"), ("1.5", "7s")])
+def test_consuls_check_waits_as_long_as_its_host_needs(patience: str, timeout: str) -> None:
+    assert definition(patience)["checks"][0]["timeout"] == timeout
+
+
+def test_a_deployment_holds_its_lock_as_long_as_its_host_needs() -> None:
+    lock = next(task for task in role_tasks() if task["name"] == "One deployment at a time")
+    script = Environment(undefined=StrictUndefined, autoescape=False).from_string(
+        lock["ansible.builtin.shell"]
+    )
+    told = script.render(patience="3", consul="c", lock="l", container_name="n")
+    assert '"TTL": "540s"' in told
+    assert "seq 360" in told

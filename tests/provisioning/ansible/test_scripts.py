@@ -135,7 +135,7 @@ def test_it_fails_and_leaves_the_live_color_when_the_new_one(case: str, master: 
 
 def test_what_it_gave_up_waiting_for_is_told(master: Master) -> None:
     master.catalogue["books-service-green"] = KNOWS_NONE
-    assert "gave up waiting for: registered books-service-green" in master.start().stderr
+    assert "gave up after 30 s waiting for: registered books-service-green" in master.start().stderr
 
 
 def test_a_node_that_is_dead_holds_nothing_up(master: Master) -> None:

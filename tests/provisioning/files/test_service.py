@@ -118,6 +118,7 @@ def test_the_facts_for_the_playbooks_are_yaml() -> None:
         "address": "10.100.199.200",
         "registry": "10.100.199.200:5000",
         "swarm": "tcp://10.100.199.200:2375",
+        "patience": 1,
         "check_interval": 10,
         "swarm_nodes": ["10.100.199.201", "10.100.199.202", "10.100.199.203"],
         "services": {"books-service": "/api/v1/books", "books-fe": "/"},

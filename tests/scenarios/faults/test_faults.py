@@ -83,6 +83,29 @@ def test_the_timer_is_armed_before_the_fault(name: str, lab: Lab, snapshot: Snap
         assert guard < timer < fault
 
 
+WAITS = r"-m (\S+) http|timeout ([0-9.]+) |iptables\S* -w (\S+)|\$1 \* ([0-9]+) / 100"
+
+
+@pytest.mark.parametrize("name", POSSIBLE)
+def test_on_a_slow_host_a_fault_lasts_as_long_and_is_given_more_time_to_be_undone(
+    name: str, lab: Lab, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waits() -> list[float]:
+        made_plan = planned(name, lab, snapshot)
+        scripts = [text for part in made_plan.parts for text in (part.heal, part.healed)]
+        return [float(next(filter(None, found))) for text in scripts for found in re.findall(WAITS, text)]
+
+    def timers() -> set[float]:
+        made_plan = planned(name, lab, snapshot)
+        scripts = [made_plan.script(part) for part in made_plan.parts]
+        return {float(after) for text in scripts for after in re.findall(r"--on-active=(\S+)", text)}
+
+    once, ends = waits(), timers()
+    monkeypatch.setenv("LAB_PATIENCE", "3")
+    assert waits() == [3 * wait for wait in once]
+    assert timers() == {30 + 3 * (end - 30) for end in ends}
+
+
 @pytest.mark.parametrize("name", POSSIBLE)
 def test_an_undo_carries_the_id_or_names_its_containers(name: str, lab: Lab, snapshot: Snapshot) -> None:
     made_plan = planned(name, lab, snapshot)

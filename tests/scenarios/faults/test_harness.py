@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import machines
+from lab import environment, machines
 from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError, LabError
 from lab.testing import FakeShell, said
@@ -293,7 +293,7 @@ def test_a_phase_of_a_fault_whose_beginning_is_lost_is_passed_over(harness: Harn
 def state(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Path:
     ssh_config = harness.path.parent / "ssh_config"
     ssh_config.write_text("")
-    monkeypatch.setattr(machines, "STATE", harness.path.parent)
+    monkeypatch.setattr(environment, "STATE", harness.path.parent)
     monkeypatch.setattr(machines, "SSH_CONFIG", ssh_config)
     return harness.path
 

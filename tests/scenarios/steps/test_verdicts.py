@@ -160,3 +160,24 @@ def test_served_in_turn() -> None:
 def test_a_step_that_fails_says_what_it_saw() -> None:
     with pytest.raises(AssertionError, match=r"(?s)1\.0 by blue.*1\.1 by green"):
         phrases.served_only(story(FINE), "1.1 by green")
+
+
+@pytest.mark.parametrize(("factor", "passes"), [("1", False), ("3", True)])
+def test_an_outage_may_be_longer_on_a_slow_host(
+    factor: str, passes: bool, told: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_PATIENCE", factor)
+    seen = story(BROKEN)
+    if passes:
+        phrases.outage_is_short(seen, 1, told.__setitem__)
+    else:
+        with pytest.raises(AssertionError, match="at most 1 s"):
+            phrases.outage_is_short(seen, 1, told.__setitem__)
+
+
+def test_a_stretched_limit_is_told_with_its_verdict(
+    told: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_PATIENCE", "3")
+    with pytest.raises(AssertionError, match=r"at most 0\.3 s \(0\.1 s, stretched by LAB_PATIENCE\)"):
+        phrases.outage_is_short(story(BROKEN), 0.1, told.__setitem__)

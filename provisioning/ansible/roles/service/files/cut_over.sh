@@ -3,6 +3,7 @@
 # LIVE ("none" before the first deployment) and its upstream are put back when nginx cannot be told or users stay unserved.
 # Nothing is changed when SESSION, the deployment's lock, ran out: another deployment may be running.
 set -eu
+. /etc/lab/waiting.sh
 service=$1 color=$2 live=$3 url=$4 session=$5
 key=http://localhost:8500/v1/kv/services/$service/color
 upstream=/data/nginx/upstreams/$service.conf
@@ -13,10 +14,10 @@ put_back() {
   echo "$service stays on $live: $1" >&2
 }
 serves() {  # the old color may answer once more until nginx has read its settings
-  last=$(curl -fsS -m 5 -o /dev/null -D - "$url" 2>&1) && grep -qi "^x-color: $color" <<<"$last"
+  last=$(ask -o /dev/null -D - "$url" 2>&1) && grep -qi "^x-color: $color" <<<"$last"
 }
 curl -fsS -X PUT "http://localhost:8500/v1/session/renew/$session" >/dev/null || {
-  echo "$service stays on $live: the lock of this deployment (180 s) could not be renewed. Try next: the same again" >&2
+  echo "$service stays on $live: the lock of this deployment could not be renewed: it holds for $(stretched 180) s. Try next: the same again" >&2
   exit 1
 }
 [ "$(docker inspect -f '{{.State.Running}}' nginx)" = true ] || docker start nginx >/dev/null
@@ -28,12 +29,8 @@ trap 'put_back "nginx was not told"' ERR
 consul-template -consul localhost:8500 \
   -template "/data/nginx/templates/$service-$color-upstream.conf.ctmpl:$upstream:docker kill -s HUP nginx" -once
 trap - ERR
-end=$((SECONDS + 10))
-until serves; do
-  if [ $SECONDS -ge $end ]; then
-    put_back "$color does not answer at $url (docker logs nginx may say why): $last"
-    docker kill -s HUP nginx >/dev/null
-    exit 1
-  fi
-  sleep 0.1
-done
+until_true 10 serves || {
+  put_back "$color does not answer at $url (docker logs nginx may say why): $last"
+  docker kill -s HUP nginx >/dev/null
+  exit 1
+}
