@@ -1,6 +1,6 @@
 """`lab doctor`: can this host carry the lab, and what mends it when it cannot.
 
-`observe` looks (a second, nothing is changed); every check is a pure function of what was seen.
+`observing` looks (a second, nothing is changed); every check is a pure function of what was seen.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lab.config import Lab
 from lab.errors import HostError
 from provisioning.doctor import engine, host, surroundings
 from provisioning.doctor.facts import Check, Facts
-from provisioning.doctor.observe import observe
+from provisioning.doctor.observing import observe
 
 CHECKS: tuple[Callable[[Facts], Check], ...] = (
     *(host.system, host.architecture, host.python),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from lab import network
 from provisioning.doctor.facts import Check, Engine, Facts, Unseen, blocker, note, ok, unseen
 
@@ -120,7 +122,7 @@ def browser(facts: Facts) -> Check:
 
 def building(facts: Facts) -> Check:
     """What it takes to make what is not there yet."""
-    missing = [mend for is_missing, mend in _builders(facts) if is_missing]
+    missing = list(_missing_builders(facts))
     if missing:
         return blocker("building", "; ".join(what for what, _ in missing), missing[0][1])
     if isinstance(facts.cache.go, Unseen):
@@ -128,30 +130,21 @@ def building(facts: Facts) -> Check:
     return ok("building", "nothing is lacking")
 
 
-def _builders(facts: Facts) -> list[tuple[bool, tuple[str, str]]]:
-    """Whether each is missing, what to call it, and what brings it."""
-    is_base_made = isinstance(facts.engine, Engine) and _is_base_made(facts, facts.engine)
-    needs_base = isinstance(facts.engine, Engine) and not is_base_made
-    may_become_root = facts.is_root or bool(facts.tools.get("sudo"))
-    go = facts.cache.go
-    return [
-        (
-            needs_base and not facts.tools.get("debootstrap"),
-            ("debootstrap is not here", f"sudo apt-get install debootstrap {KEYRING}"),
-        ),
-        (
-            needs_base and not facts.has_keyring,
-            ("Debian's keys are not here, for debootstrap", f"sudo apt-get install {KEYRING}"),
-        ),
-        (
-            needs_base and not may_become_root,
-            ("neither root nor sudo, for debootstrap", "run `make lab-up` once as root"),
-        ),
-        (isinstance(go, Unseen) and go.is_certain, (go.why if isinstance(go, Unseen) else "", "lab/host.sh")),
-    ]
+def _missing_builders(facts: Facts) -> Iterator[tuple[str, str]]:
+    """What is missing, and what brings it."""
+    if isinstance(facts.cache.go, Unseen) and facts.cache.go.is_certain:
+        yield facts.cache.go.why, facts.cache.go.mend
+    if isinstance(facts.engine, Unseen) or _has_base(facts, facts.engine):
+        return
+    if not facts.tools.get("debootstrap"):
+        yield "debootstrap is not here", f"sudo apt-get install debootstrap {KEYRING}"
+    if not facts.has_keyring:
+        yield "Debian's keys are not here, for debootstrap", f"sudo apt-get install {KEYRING}"
+    if not facts.is_root and not facts.tools.get("sudo"):
+        yield "neither root nor sudo, for debootstrap", "run `make lab-up` once as root"
 
 
-def _is_base_made(facts: Facts, engine: Engine) -> bool:
+def _has_base(facts: Facts, engine: Engine) -> bool:
     """The base image is there, or nothing will be made from it."""
     return "base" in engine.images or ("node" in engine.images and facts.cache.has_store)
 
