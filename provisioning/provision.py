@@ -20,6 +20,7 @@ from provisioning.roles import (
     docker,
     healing,
     jenkins,
+    machine,
     nginx,
     registrator,
     registry,
@@ -29,7 +30,7 @@ from provisioning.roles import (
 
 # A stage needs what the one before it brought to life.
 STAGES: tuple[tuple[ModuleType, ...], ...] = (
-    (docker, registry, consul),
+    (machine, docker, registry, consul),
     (swarm, registrator, nginx, service, backup, jenkins, healing),
 )
 HEALTH_TIMEOUT = 90.0

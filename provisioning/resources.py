@@ -249,7 +249,7 @@ class Reload:
 
     @property
     def key(self) -> str:
-        return f"reload:{self.name}"
+        return f"reload:{self.name} for {','.join(self.on)}"
 
     @property
     def _stamp(self) -> str:

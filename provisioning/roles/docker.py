@@ -8,7 +8,6 @@ from lab.config import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import File, Package, Resource, Unit
 from provisioning.roles import Health, ask_engine, is_master, responds, unit_logs
-from provisioning.templates import render
 
 # In place of the distribution's unit, which wants a socket unit and raises limits: both clash with the lab.
 UNIT = """[Unit]
@@ -50,8 +49,6 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
     settings = File("/etc/docker/daemon.json", json.dumps(daemon_settings(lab, node), indent=2) + "\n")
     unit = File("/etc/systemd/system/docker.service", UNIT)
     return [
-        File("/etc/lab/name", f"{lab.name}\n"),  # faults refuse a machine that does not carry it
-        File("/etc/lab/waiting.sh", render("waiting.sh", lab)),
         Package(("docker.io", "curl", "jq", "rsync", "iptables")),
         settings,
         unit,

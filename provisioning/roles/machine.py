@@ -1,0 +1,25 @@
+"""What every machine has before any component: its lab, how scripts wait, its SSH server's settings."""
+
+from __future__ import annotations
+
+from lab.config import Lab, Node
+from provisioning.built import Built
+from provisioning.images import FOLDERS
+from provisioning.resources import File, Reload, Resource
+from provisioning.roles import Health
+from provisioning.templates import render
+
+
+def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
+    # Container nodes have it from their image, so that it holds from their first connection on.
+    sshd = File("/etc/ssh/sshd_config.d/lab.conf", (FOLDERS / "node/sshd.conf").read_text())
+    return [
+        File("/etc/lab/name", f"{lab.name}\n"),  # faults refuse a machine that does not carry it
+        File("/etc/lab/waiting.sh", render("waiting.sh", lab)),
+        sshd,
+        Reload("ssh.service", on=(sshd.key,)),
+    ]
+
+
+def health(lab: Lab, node: Node) -> list[Health]:
+    return []

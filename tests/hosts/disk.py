@@ -1,0 +1,96 @@
+"""The disk of a host, and what this machine needs to make one."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.errors import HostError, LabError
+from tests.hosts.machine import USER, Host, has
+
+MAKE_DISK = Path(__file__).with_name("make-disk")
+PROGRAMS = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "debootstrap": "debootstrap",
+    "mke2fs": "e2fsprogs",
+    "ssh": "openssh-client",
+    "git": "git",
+    "unshare": "util-linux",
+}
+
+
+def missing() -> list[str]:
+    return sorted(package for program, package in PROGRAMS.items() if not has(program))
+
+
+def install_missing() -> None:
+    """Install what is not here, after a yes. LAB_YES=1 is a yes."""
+    packages = missing()
+    if not packages:
+        return
+    if not has("apt-get"):
+        raise HostError(
+            "this is not Debian or Ubuntu", try_next="install what these packages hold: " + " ".join(packages)
+        )
+    ask(f"install {' '.join(packages)}")
+    _as_root(["apt-get", "update"])
+    _as_root(["apt-get", "install", "-y", "--no-install-recommends", *packages])
+
+
+def ask(what: str) -> None:
+    if os.geteuid() == 0 or os.environ.get("LAB_YES") == "1":
+        return
+    if not sys.stdin.isatty():
+        raise HostError(
+            f"to {what}, sudo is needed, and there is no terminal to ask on", try_next="LAB_YES=1"
+        )
+    if not input(f"To {what}, sudo is needed. Go on? [y/N] ").lower().startswith("y"):
+        raise HostError("nothing was changed")
+
+
+def _as_root(command: Sequence[str]) -> None:
+    words = list(command) if os.geteuid() == 0 else ["sudo", *command]
+    if subprocess.run(words, check=False).returncode != 0:
+        raise LabError(f"this failed: {shlex.join(words)}")
+
+
+def make(host: Host) -> None:
+    """A new disk, with a key of its own; the old one is gone."""
+    install_missing()
+    ask(f"make the disk of {host.name} with debootstrap")
+    _new_key(host)
+    _lay_out_extra(host)
+    _as_root(["nice", str(MAKE_DISK), host.suite, str(host.folder), USER, *host.packages])
+
+
+def _new_key(host: Host) -> None:
+    host.folder.mkdir(parents=True, exist_ok=True)
+    for name in ("key", "key.pub", "known_hosts"):
+        host.file(name).unlink(missing_ok=True)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", host.name, "-f", str(host.file("key"))],
+        check=True,
+    )
+
+
+def extra_files(said: str) -> list[tuple[Path, Path]]:
+    """HOSTS_FILES: words FILE or FILE:PLACE, what a guest takes over from this machine, and where it goes."""
+    pairs = [word.partition(":") for word in said.split()]
+    return [(Path(source), Path(place or source)) for source, _, place in pairs]
+
+
+def _lay_out_extra(host: Host) -> None:
+    extra = host.file("extra")
+    shutil.rmtree(extra, ignore_errors=True)
+    extra.mkdir()
+    for source, place in extra_files(os.environ.get("HOSTS_FILES", "")):
+        if not (source.is_file() and place.is_absolute()):
+            raise HostError(f"HOSTS_FILES: {source}:{place} is not FILE or FILE:PLACE, with the whole path")
+        target = extra / place.relative_to("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
