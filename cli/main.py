@@ -81,6 +81,8 @@ def up(lab: Lab) -> None:
 
 
 def _machines_up(lab: Lab, say: Callable[[str], None]) -> None:
+    if lab.provider == "docker":
+        engine.remember()
     down = machines.names(lab) - machines.answering(lab)
     if down:
         say("starting " + ", ".join(sorted(down)))
