@@ -5,12 +5,25 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from provisioning.doctor.facts import Check, Engine, Facts, Unseen, blocker, note, ok, unseen, version_of
+from provisioning.doctor.facts import (
+    Check,
+    Engine,
+    Facts,
+    Unseen,
+    blocker,
+    distribution,
+    note,
+    number,
+    ok,
+    unseen,
+    version_of,
+)
 
 LEAST = (20, 10)  # the first with private cgroup namespaces
 NOT_FIT = frozenset(("aufs", "ecryptfs", "nfs", "nfs4", "overlay", "zfs"))  # overlay2 refuses to be on these
 FIT = frozenset(("ext4", "xfs"))
 MOVE = 'name a folder on ext4 or xfs as "data-root" in /etc/docker/daemon.json'
+CLIENT_APART = 13  # the Debian from which on the client is a package of its own
 NO_ENGINE = Unseen("no engine answers")
 # What nodes are told otherwise, by the Vagrantfile.
 OVERRIDDEN = ("init", "no-new-privileges", "userns-remap")
@@ -176,5 +189,6 @@ def docker(facts: Facts) -> Check:
 
 def _client(facts: Facts) -> str:
     """With an engine only the client is missing."""
-    apart = isinstance(facts.engine, Engine) and "ID=debian" in facts.os_release
-    return "sudo apt-get install docker-cli" if apart else "lab/host.sh"
+    name, release = distribution(facts.os_release)
+    is_apart = name == "debian" and number(release) >= CLIENT_APART and isinstance(facts.engine, Engine)
+    return "sudo apt-get install docker-cli" if is_apart else "lab/host.sh"

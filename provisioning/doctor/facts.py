@@ -5,6 +5,7 @@ A look that brought nothing is an `Unseen`, which says why: nobody takes it for 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -158,3 +159,15 @@ def version_of(text: str) -> tuple[int, ...]:
         if len(numbers) > 1 and digits[0].isdigit():
             return tuple(numbers)
     return ()
+
+
+def distribution(os_release: str) -> tuple[str, str]:
+    """ID and VERSION_ID of /etc/os-release, in small letters."""
+    said = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', os_release, re.MULTILINE))
+    return said.get("ID", "unknown system").lower(), said.get("VERSION_ID", "")
+
+
+def number(release: str) -> int:
+    """The year or number that a release begins with; a testing release, which has none, is the newest."""
+    found = re.match(r"\d+", release)
+    return int(found[0]) if found else 998

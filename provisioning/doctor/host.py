@@ -12,7 +12,9 @@ from provisioning.doctor.facts import (
     Kernel,
     Unseen,
     blocker,
+    distribution,
     note,
+    number,
     ok,
     unseen,
     version_of,
@@ -85,18 +87,6 @@ def system(facts: Facts) -> Check:
     if number(release) < TRIED.get(name, 999):
         return note("system", f"{seen}: a bring-up was not tried on it")
     return ok("system", seen)
-
-
-def distribution(os_release: str) -> tuple[str, str]:
-    """ID and VERSION_ID of /etc/os-release, in small letters."""
-    said = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', os_release, re.MULTILINE))
-    return said.get("ID", "unknown system").lower(), said.get("VERSION_ID", "")
-
-
-def number(release: str) -> int:
-    """The year or number that a release begins with; a testing release, which has none, is the newest."""
-    found = re.match(r"\d+", release)
-    return int(found[0]) if found else 998
 
 
 def architecture(facts: Facts) -> Check:

@@ -44,6 +44,8 @@ def _ports(facts: Facts, *, is_ours: bool) -> dict[int, str]:
 
 
 def _owner(facts: Facts) -> str:
+    if isinstance(facts.engine, Unseen):
+        return "the lab or another program"
     name = _ports(facts, is_ours=False).get(FIRST_PORT)
     return f"the container {name}" if name else "another program"
 

@@ -207,12 +207,16 @@ def test_an_engine_that_names_no_version_of_control_groups_is_a_note(on: On) -> 
 
 
 def test_on_debian_13_the_client_is_a_package_of_its_own(host: Facts) -> None:
-    check = engine.docker(change(host, docker=Program("docker", "")))
+    bare = change(host, docker=Program("docker", ""), os_release='ID=debian\nVERSION_ID="13"\n')
+    check = engine.docker(bare)
     assert (check.state, check.mend) == ("blocker", "sudo apt-get install docker-cli")
 
 
-def test_without_an_engine_the_client_comes_with_it(host: Facts) -> None:
-    assert engine.docker(change(host, docker=Program("docker", ""), engine=SILENT)).mend == "lab/host.sh"
+def test_elsewhere_the_client_comes_with_the_engine(host: Facts) -> None:
+    bare = change(host, docker=Program("docker", ""))
+    assert engine.docker(bare).mend == "lab/host.sh"
+    debian_13 = change(bare, os_release='ID=debian\nVERSION_ID="13"\n', engine=SILENT)
+    assert engine.docker(debian_13).mend == "lab/host.sh"
 
 
 def test_podmans_docker_is_not_docker(host: Facts) -> None:

@@ -29,6 +29,8 @@ def test_the_first_port_in_other_hands_is_a_note_that_says_whose(down: Facts, on
     check = surroundings.ports(taken)
     assert (check.state, check.mend) == ("note", "sudo ss -ltnp 'sport = :2222'")
     assert "another program" in check.seen
+    unknown = change(taken, engine=Unseen("none"))
+    assert "taken by the lab or another program" in surroundings.ports(unknown).seen
     box = on(holds={"containers": (Container("other-box", False, (2222,)),)})
     assert "the container other-box" in surroundings.ports(box).seen
 
