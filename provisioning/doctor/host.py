@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from provisioning.artifacts import ARCHITECTURES
 from provisioning.doctor.facts import (
     Check,
     Engine,
@@ -21,7 +22,7 @@ from provisioning.doctor.facts import (
 )
 
 TRIED = {"debian": 12}  # distribution -> the oldest release
-KNOWN = {"debian": 12, "ubuntu": 22}
+RUN_ON = "x86_64"
 PYTHON = (3, 11)
 VAGRANT_LEAST = (2, 2, 5)  # the first that makes networks for Docker
 VAGRANT_TRIED = (2, 3)
@@ -90,15 +91,12 @@ def system(facts: Facts) -> Check:
 
 
 def architecture(facts: Facts) -> Check:
-    if facts.machine in ("x86_64", "amd64"):
-        return ok("architecture", facts.machine)
-    if facts.machine in ("aarch64", "arm64"):
+    if facts.machine not in ARCHITECTURES:
+        seen = f"{facts.machine}: nodes are made for {' and '.join(ARCHITECTURES)}"
+        return blocker("architecture", seen, "use a machine of one of them")
+    if facts.machine != RUN_ON:
         return note("architecture", f"{facts.machine}: the lab is written for it and was not run on it")
-    return blocker(
-        "architecture",
-        f"{facts.machine}: the nodes are made for x86_64 and aarch64",
-        "use a machine of one of the two",
-    )
+    return ok("architecture", facts.machine)
 
 
 def python(facts: Facts) -> Check:

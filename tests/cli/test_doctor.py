@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import environment
-from provisioning import doctor
+from lab import engine, environment, network
+from lab.config import Lab
+from provisioning import built, doctor
 from provisioning.doctor.facts import Check
 from scenarios import faults
 
@@ -60,6 +61,26 @@ def test_json_is_all_of_stdout(command: Callable[..., Said], found: Callable[...
     code, out, _ = command("doctor", "--format", "json")
     assert (code, [check["state"] for check in json.loads(out)["checks"]]) == (4, ["ok", "blocker"])
     assert json.loads(out)["checks"][1]["mend"] == "lab/host.sh"
+
+
+def test_a_bring_up_asks_first_and_makes_nothing_on_a_host_that_cannot(
+    command: Callable[..., Said], found: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(lab: Lab) -> None:
+        raise doctor.refusal([BLOCKER, NOTE])
+
+    monkeypatch.setattr(doctor, "refuse", refuse)
+    monkeypatch.setattr(faults, "heal_overdue", lambda lab, say: None)
+    for module, name in (
+        (network, "refuse_clash"),
+        (built, "build"),
+        (engine, "connect"),
+        (engine, "remember"),
+    ):
+        monkeypatch.setattr(module, name, lambda *words: pytest.fail("it went on"))
+    code, out, err = command("up")
+    assert (code, out) == (4, "")
+    assert "engine: no Docker engine answers\n               mend: lab/host.sh\n" in err
 
 
 def test_it_only_looks_so_overdue_faults_stay(

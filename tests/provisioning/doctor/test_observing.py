@@ -14,6 +14,7 @@ from lab.errors import HostError
 from provisioning import artifacts
 from provisioning.doctor import observing
 from provisioning.doctor.facts import Container, Engine, Unseen, version_of
+from scenarios import chromium
 
 LAB = config.load(config.LAB_FILE)
 
@@ -98,6 +99,10 @@ def test_modules_are_spelled_as_the_kernel_does() -> None:
 def test_options_are_those_that_are_on() -> None:
     config = "CONFIG_VETH=m\nCONFIG_BRIDGE=y\n# CONFIG_NET_SCH_NETEM is not set\nCONFIG_HZ=250\n"
     assert observing.options_of(config) == {"VETH", "BRIDGE"}
+
+
+def test_browsers_are_those_that_the_features_look_for() -> None:
+    assert observing.BROWSERS == chromium.PROGRAMS
 
 
 # --- looking ------------------------------------------------------------------------------------------------
