@@ -13,12 +13,13 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from cli import fault, report, screens, soak
+from cli import doctor, fault, report, screens, soak
 from lab import config, engine, machines, network, waiting
 from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError, LabError
 from lab.shell import Shell
 from provisioning import built, provision
+from provisioning import doctor as checks
 from scenarios import baseline, faults
 from scenarios.deployments import by_hand
 
@@ -51,7 +52,8 @@ def cli(context: click.Context, lab_file: Path | None) -> None:
         os.environ["LAB_FILE"] = str(lab_file.resolve())  # the Vagrantfile reads it too
     waiting.patience()  # a factor that makes no sense is told before anything is done
     context.obj = config.load()
-    faults.heal_overdue(context.obj, Progress())
+    if context.invoked_subcommand != "doctor":  # which only looks
+        faults.heal_overdue(context.obj, Progress())
 
 
 def _shells(lab: Lab) -> Mapping[str, Shell]:
@@ -64,6 +66,7 @@ def _shells(lab: Lab) -> Mapping[str, Shell]:
 def up(lab: Lab) -> None:
     """Bring the lab up, or mend what is down; a healthy lab is left as it is."""
     say = Progress()
+    checks.refuse(lab)
     network.refuse_clash(lab)
     built.build(lab, say)
     say("artifacts and images are ready")
@@ -78,6 +81,8 @@ def up(lab: Lab) -> None:
 
 
 def _machines_up(lab: Lab, say: Callable[[str], None]) -> None:
+    if lab.provider == "docker":
+        engine.remember()
     down = machines.names(lab) - machines.answering(lab)
     if down:
         say("starting " + ", ".join(sorted(down)))
@@ -191,6 +196,7 @@ def reset(lab: Lab) -> None:
     baseline.reset(lab, _shells(lab), lab.services[0])
 
 
+cli.add_command(doctor.doctor)
 cli.add_command(fault.fault)
 cli.add_command(report.report)
 cli.add_command(soak.soak)

@@ -79,27 +79,31 @@ refuse_other_system() {
     esac
 }
 
-# How much longer than elsewhere things may take here, rounded up.
+# How many times longer than elsewhere things may take here, rounded up.
 read_patience() {
     local said=${LAB_PATIENCE:-1}
-    [[ $said =~ ^([1-9][0-9]?(\.[0-9]*)?|100(\.0*)?)$ ]] ||
+    if [[ $said =~ ^([1-9][0-9]?|100)(\.0*)?$ ]]; then
+        patience=${BASH_REMATCH[1]}
+    elif [[ $said =~ ^([1-9][0-9]?)\.[0-9]+$ ]]; then
+        patience=$((BASH_REMATCH[1] + 1))
+    else
         stop 2 "LAB_PATIENCE is '${said:0:40}'" "  try next:  a number from 1 to 100, such as LAB_PATIENCE=3"
-    patience=${said%%.*}
-    if [[ $said =~ \.0*[1-9] ]]; then patience=$((patience + 1)); fi
+    fi
 }
 
 # Root's files in a user's checkout break half of what comes after, and a user's under root the same.
 refuse_foreign_files() {
-    local cache=${LAB_CACHE:-$HOME/.cache/bluegreen-lab} owner found
-    found=$(find .venv .lab .vagrant .pytest_cache .mypy_cache .ruff_cache bluegreen_lab.egg-info "$cache" \
-        ! -user "$(id -u)" -print -quit 2>/dev/null || true)
+    local owner found one kept=()
+    for one in .venv .lab .vagrant .*_cache *.egg-info "${LAB_CACHE:-$HOME/.cache/bluegreen-lab}"; do
+        if [ -e "$one" ]; then kept+=("$one"); fi
+    done
+    [ ${#kept[@]} != 0 ] || return 0
+    found=$(find "${kept[@]}" ! -user "$(id -u)" -print -quit 2>/dev/null || true)
     [ -n "$found" ] || return 0
     owner=$(stat -c %U "$found")
-    stop 4 "$found belongs to $owner, and this is $(id -un): the lab was brought up here by both." \
-        "  try next:  sudo chown -R $(id -un): $(kept_here) '$cache'   or go on as $owner"
+    stop 4 "$found belongs to $owner, and this is $(id -un): the lab was brought up here as both." \
+        "  try next:  sudo chown -R $(id -un): ${kept[*]@Q}   or go on as $owner"
 }
-
-kept_here() { for kept in .venv .lab .vagrant .*_cache *.egg-info; do [ ! -e "$kept" ] || printf '%s ' "$kept"; done; }
 
 # --- the Docker engine ---
 

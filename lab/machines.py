@@ -109,8 +109,6 @@ def _key() -> Path:
 
 def up(lab: Lab, say: Callable[[str], None] = lambda _: None) -> None:
     """Every machine running and SSH_CONFIG written: one `vagrant up`, one `vagrant ssh-config`."""
-    if lab.provider == "docker":
-        engine.remember()
     ensure_key()
     STATE.mkdir(exist_ok=True)
     _vagrant_up(lab, say)

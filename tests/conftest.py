@@ -81,7 +81,7 @@ class Played:
         self.waiting.write_text(render("waiting.sh", config.load(config.LAB_FILE)))
 
     def _write(self, name: str, text: str) -> None:
-        (self.bin / name).unlink(missing_ok=True)  # it may be a link to the real program
+        (self.bin / name).unlink(missing_ok=True)  # a link to this host's own program is not written through
         (self.bin / name).write_text(text)
         (self.bin / name).chmod(0o755)
 

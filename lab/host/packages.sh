@@ -92,7 +92,7 @@ python_packages() {
 
 vagrants_own() {
     local release architecture key=/usr/share/keyrings/hashicorp-archive-keyring.gpg
-    release=$(. "${OS_RELEASE:-/etc/os-release}" && echo "${UBUNTU_CODENAME:-${VERSION_CODENAME:-RELEASE}}")
+    release=$(. /etc/os-release && echo "${UBUNTU_CODENAME:-${VERSION_CODENAME:-RELEASE}}")
     architecture=$(dpkg --print-architecture)
     cat <<END
 apt has no Vagrant of $VAGRANT_LEAST or newer here. HashiCorp's own packages have it; to use them, type:

@@ -9,12 +9,17 @@ in_venv() { # in_venv <word>...: Python, whatever variables and folders are ther
 }
 
 make_venv() {
-    local stamp python
+    local stamp said python
     stamp="$(cksum <requirements.txt) $(cksum <lab/host/venv.sh) $PWD"
-    if [ "$(cat .venv/stamp 2>/dev/null)" = "$stamp" ] && in_venv -c 'import cli' 2>/dev/null; then return; fi
-    python=$(usable_python) || no_python
-    say "making .venv"
-    quietly "$python -m venv .venv" "$python" -I -m venv --clear .venv
+    said=$(cat .venv/stamp 2>/dev/null || true)
+    if [ "$said" = "$stamp" ] && in_venv -c 'import cli' 2>/dev/null; then return; fi
+    # Programs of a .venv that was made elsewhere call the Python of there.
+    if [ "${said%" $PWD"}" = "$said" ] || ! in_venv -m pip --version >/dev/null 2>&1; then
+        python=$(usable_python) || no_python
+        say "making .venv"
+        quietly "$python -m venv .venv" "$python" -I -m venv --clear .venv
+        printf '%s\n' "unfinished $PWD" >.venv/stamp
+    fi
     say "installing requirements.txt into .venv"
     pip_install -r requirements.txt
     pip_install --no-deps -e .

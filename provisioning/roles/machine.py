@@ -1,4 +1,4 @@
-"""What every machine has before any component: its lab's name, how scripts wait, its SSH settings."""
+"""What every machine has before any component: its lab, how scripts wait, its SSH server's settings."""
 
 from __future__ import annotations
 

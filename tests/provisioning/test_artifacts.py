@@ -167,6 +167,13 @@ def test_a_cached_artifact_is_not_made_again(monkeypatch: pytest.MonkeyPatch, tm
     assert said == []
 
 
+def test_a_cache_that_has_every_program_needs_no_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert artifacts.to_build() == ("tool",)  # nobody builds a war
+    use_go(monkeypatch, tmp_path / "bin", 'echo built > "$out"')
+    artifacts.obtain("tool", quiet)
+    assert artifacts.to_build() == ()
+
+
 def test_a_failed_build_leaves_nothing_and_shows_its_last_20_lines(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
