@@ -1,4 +1,4 @@
-#!/usr/bin/env -S bash -p
+#!/usr/bin/env -S LC_ALL=C.UTF-8 bash -p
 # Makes this host able to run the lab: programs, a Docker engine that answers, Go, and .venv.
 #
 #   lab/host.sh              all of it (make lab-up runs it first)

@@ -268,7 +268,7 @@ def test_a_file_and_functions_for_every_bash_are_not_read(host: Host, tmp_path: 
     (tmp_path / "rc").write_text("echo read; cd /; docker() { echo mine; }; exit 9\n")
     done = host.run(**{"BASH_ENV": str(tmp_path / "rc"), "BASH_FUNC_docker%%": "() { echo mine; exit 9; }"})
     assert (done.returncode, done.stdout) == (0, "")
-    assert (ROOT / "lab/host.sh").read_text().startswith("#!/usr/bin/env -S bash -p\n")
+    assert (ROOT / "lab/host.sh").read_text().startswith("#!/usr/bin/env -S LC_ALL=C.UTF-8 bash -p\n")
 
 
 def test_without_a_home_the_one_that_the_system_knows_is_taken(host: Host) -> None:
