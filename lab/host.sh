@@ -74,8 +74,8 @@ refuse_other_system() {
     [ "$(uname -s)" = Linux ] || stop 4 "The lab needs Linux: its addresses are on a bridge of this host." \
         "Use a Linux machine with: docker.io vagrant debootstrap python3-venv iproute2 openssh-client rsync curl"
     case $PWD in
-        *:*) stop 4 "This checkout is in $PWD, and Python and Docker take a colon for the end of a path." \
-            "  try next:  move it to a folder without one" ;;
+        *[:%~\"]*) stop 4 "This checkout is in $PWD, and Python, Docker or SSH take a : % ~ or \" in a path for a sign of theirs." \
+            "  try next:  move it to a folder without them" ;;
     esac
 }
 

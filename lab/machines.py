@@ -18,7 +18,7 @@ from typing import IO, Any
 import docker
 import vagrant
 
-from lab import engine
+from lab import engine, ports
 from lab.config import Lab
 from lab.environment import ROOT, STATE
 from lab.errors import HostError, LabError
@@ -130,6 +130,9 @@ def _vagrant_up(lab: Lab, say: Callable[[str], None]) -> None:
             if left and is_passing(VAGRANT_LOG.read_text(errors="replace")):
                 say("something else on this host's engine got in Vagrant's way: once more")
                 continue
+            port = ports.taken(VAGRANT_LOG.read_text(errors="replace"))
+            if port:
+                raise ports.refusal(lab, port) from error
             raise _vagrant_failed(f"up --provider={lab.provider}") from error
         return
 

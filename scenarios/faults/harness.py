@@ -124,7 +124,7 @@ class Harness:
         self.path = path or journal.of_faults()
         self.chance = chance or random.Random()
         self._shells = shells
-        self._host = host or HostShell()
+        self._host = host or HostShell(lab)
         self._way = way or way_in
         self._journal = Journal(self.path, durable=True)
 

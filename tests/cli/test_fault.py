@@ -47,7 +47,7 @@ def shells(monkeypatch: pytest.MonkeyPatch) -> dict[str, Node]:
     monkeypatch.setattr(machines, "shells", lambda lab: nodes)
     monkeypatch.setattr(network, "require_present", lambda lab: None)
     monkeypatch.setattr(harness, "way_in", lambda node: "172.17.0.9")
-    monkeypatch.setattr(harness, "HostShell", lambda: FakeShell({"": said()}, node="host"))
+    monkeypatch.setattr(harness, "HostShell", lambda lab: FakeShell({"": said()}, node="host"))
     return nodes
 
 
