@@ -31,7 +31,7 @@ test: unit lab-up browser ## unit, then the lab up, then the article, its healin
 	@.venv/bin/pytest features/article features/healing features/chaos/test_every_fault.py $(RESULTS)
 
 unit: venv ## the tests that need no machines
-	@.venv/bin/pytest tests/
+	@.venv/bin/pytest -n auto tests/
 
 lint: venv ## style and types
 	@.venv/bin/ruff check .

@@ -7,7 +7,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from lab import config, machines
+from lab import config, machines, ports
 from lab import engine as host_engine
 from lab.errors import HostError, LabError
 
@@ -214,7 +214,7 @@ PASSING = [
     'Command: ["docker", "inspect", "c0c6"]\nStderr: Error: No such object: c0c6\n',
     "Stderr: error: no such object: c0c6\n",  # engines from 28 on
     "Error response from daemon: No such container: c0c6\n",
-    "Bind for 127.0.0.1:2203 failed: port is already allocated\n",
+    TAKEN_PORT := "Bind for 127.0.0.1:2203 failed: port is already allocated\n",
 ]
 
 
@@ -227,7 +227,7 @@ def test_others_that_come_and_go_on_the_engine_cost_one_more_try(
     assert (vagrant.ups, machines.SSH_CONFIG.read_text()) == (3, "Host swarm-master\n")
 
 
-@pytest.mark.parametrize(("logs", "ups"), [(PASSING[-3:], 3), (["no space left on device"], 1)])
+@pytest.mark.parametrize(("logs", "ups"), [(PASSING[:3], 3), (["no space left on device"], 1)])
 def test_what_does_not_pass_is_told_with_vagrants_last_lines(
     logs: list[str], ups: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,3 +236,11 @@ def test_what_does_not_pass_is_told_with_vagrants_last_lines(
         up(vagrant, monkeypatch)
     assert vagrant.ups == ups
     assert logs[-1].strip() in (caught.value.last_seen or "")
+
+
+def test_a_port_that_stays_taken_is_told_with_who_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    vagrant = Vagrant(*[TAKEN_PORT] * 3)
+    monkeypatch.setattr(ports, "refusal", lambda lab, port: LabError(f"{port} is taken by the container web"))
+    with pytest.raises(LabError, match="2203 is taken by the container web"):
+        up(vagrant, monkeypatch)
+    assert vagrant.ups == 3
