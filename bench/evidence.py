@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.figure import Figure
+from evidence import answers, measures, report, runs
+from evidence.answers import Answer
+from evidence.journal import Entry
+from evidence.probe import Probe
+from evidence.sender import Schedule
 from lab import config
 from lab.environment import ROOT
-from scenarios import answers, recording, report, verdicts
-from scenarios.answers import Answer
-from scenarios.journal import Entry
-from scenarios.probe import Probe
-from scenarios.sender import Schedule
 
 LAB = str(Path(sys.executable).with_name("lab"))
 RATE = 2000.0
@@ -89,9 +89,9 @@ def probed(port: int, folder: Path) -> str:
         answers = probe.stop()
     late = sorted(1000 * (answer.sent - answer.planned) for answer in answers)
     took = sorted(1000 * (answer.finished - answer.sent) for answer in answers)
-    p99, worst = verdicts.quantile(late, 0.99), late[-1]
-    answered = ", ".join(f"p{share} {verdicts.quantile(took, share / 100):.2f} ms" for share in (50, 99))
-    failed = len(verdicts.failures(answers))
+    p99, worst = measures.quantile(late, 0.99), late[-1]
+    answered = ", ".join(f"p{share} {measures.quantile(took, share / 100):.2f} ms" for share in (50, 99))
+    failed = len(measures.failures(answers))
     return (
         f"{len(answers)} requests, {failed} failed, late p99 {p99:.2f} ms, most {worst:.1f} ms; "
         f"answers {answered}"
@@ -125,8 +125,8 @@ def wrk(port: int) -> str:
 
 def made_up(folder: Path, count: int) -> Path:
     """A run of one scenario with `count` requests at 50 a second and an outage; answers its folder."""
-    recording.FAULTS = folder / "faults.jsonl"
-    run = recording.Run(config.load(), "made up", None, folder)
+    runs.FAULTS = folder / "faults.jsonl"
+    run = runs.Run(config.load(), "made up", None, folder)
     begin = run.begin("A scenario").begin
     with run.record("probe", rate=50).open("wb") as file:
         for number in range(count):
@@ -176,8 +176,8 @@ def most():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
 
 bare = most()
-from scenarios import report
-from scenarios.answers import Record
+from evidence import report
+from evidence.answers import Record
 kept = Record(next(Path(sys.argv[1]).glob("*/*.jsonl"))).more()
 report.write(Path(sys.argv[1]))
 print(most(), bare)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from evidence.measures import quantile
 from lab import machines
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
@@ -22,7 +23,6 @@ from lab.errors import LabError
 from lab.shell import Shell
 from lab.waiting import limit, wait_until
 from scenarios.steps.healing import container
-from scenarios.verdicts import quantile
 
 LIMIT = 90.0  # seconds in which one fault must be healed
 PAUSE = 0.04

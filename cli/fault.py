@@ -14,14 +14,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+import faults
+from evidence import journal
+from faults import harness as harness_module
+from faults import history
+from faults.harness import Harness, Plan
+from faults.history import Injected
 from lab import machines, network
 from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError
-from scenarios import faults, journal
-from scenarios.faults import harness as harness_module
-from scenarios.faults import journaled
-from scenarios.faults.harness import Harness, Plan
-from scenarios.faults.journaled import Injected
 
 
 @click.group()
@@ -50,14 +51,14 @@ def list_faults(known: bool, form: str) -> None:
     if known:
         _show_known(form)
     else:
-        _show(journaled.open_faults(_entries()), form)
+        _show(history.open_faults(_entries()), form)
 
 
-@fault.command()
+@fault.command("history")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
-def history(form: str) -> None:
+def show_history(form: str) -> None:
     """Every fault of the journal and how it ended."""
-    _show(journaled.faults(_entries()), form)
+    _show(history.faults(_entries()), form)
 
 
 def _show(shown: Iterable[Injected], form: str) -> None:
@@ -164,11 +165,11 @@ def heal(lab: Lab, id: str | None, every: bool) -> None:
     """Undo fault ID, or every open one, and look again; exits 1 when one is not seen healed."""
     if (id is None) != every:
         raise ConfigError("one id, or --all", try_next="lab fault list")
-    if every and not journaled.open_faults(_entries()):
+    if every and not history.open_faults(_entries()):
         _say("no fault is open")
         return
     if id is not None:
-        journaled.find(_entries(), id)
+        history.find(_entries(), id)
     harness = _harness(lab)
     _tell(*(harness.heal_all() if id is None else [harness.heal(id)]))
 

@@ -13,15 +13,15 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+import faults
 from cli import doctor, fault, report, screens, soak
+from deployments import baseline, by_hand
 from lab import config, engine, machines, network, waiting
 from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError, LabError
 from lab.shell import Shell
 from provisioning import built, provision
 from provisioning import doctor as checks
-from scenarios import baseline, faults
-from scenarios.deployments import by_hand
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 

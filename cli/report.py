@@ -13,8 +13,8 @@ from lab.errors import CheckFailed
 def report(run: str | None, recheck: bool) -> None:
     """Write the page of RUN (a name, a folder, or the newest run) and print its path."""
     # What draws takes a second to load: the other commands need not wait for it.
-    from scenarios import report as reports  # noqa: PLC0415
-    from scenarios.report import model  # noqa: PLC0415
+    from evidence import report as reports  # noqa: PLC0415
+    from evidence.report import model  # noqa: PLC0415
 
     folder = model.find(run)
     if not recheck:

@@ -22,8 +22,8 @@ def soak(lab: Lab, minutes: float, seed: int | None) -> None:
 
     Exits 1 when the lab was not steady again after a fault.
     """
-    from scenarios import report  # noqa: PLC0415  what draws takes a second to load
-    from scenarios.recording import Run  # noqa: PLC0415
+    from evidence import report  # noqa: PLC0415  what draws takes a second to load
+    from evidence.runs import Run  # noqa: PLC0415
     from scenarios.soak import Soak  # noqa: PLC0415
 
     network.require_present(lab)

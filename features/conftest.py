@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lab import engine
-from scenarios import recording
+from scenarios import plugin
 from scenarios.steps import addresses
 from scenarios.steps.article import *  # noqa: F403
 from scenarios.steps.browser import *  # noqa: F403
@@ -33,7 +33,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(recording, "recording")  # keeps what each run leaves in .lab/runs
+    config.pluginmanager.register(plugin, "plugin")  # keeps what each run leaves in .lab/runs
 
 
 def pytest_bdd_before_step_call(request: pytest.FixtureRequest, step_func_args: dict[str, Any]) -> None:

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
 
+from deployments import baseline
+from evidence.probe import Probe
+from evidence.runs import Run
+from evidence.watching import Watchers
+from faults import Fault, Harness, made
+from faults.harness import hold
 from lab.clients.jenkins import JenkinsClient
 from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError, LabError
 from lab.shell import Shell
-from scenarios import baseline
-from scenarios.faults import Fault, Harness, made
-from scenarios.faults.harness import hold
-from scenarios.faults.steady import wait_steady
-from scenarios.probe import Probe
-from scenarios.recording import Run
-from scenarios.watching import Watchers
+from scenarios.steady import wait_steady
 
 RATE = 20.0  # requests a second
 LIMIT = 180.0  # seconds from a fault's heal until the lab must be steady again

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from deployments import baseline
+from faults import FAULTS, made
+from faults.leftovers import leftovers
+from faults.targets import look
 from lab.config import Lab
 from lab.shell import Shell
 from lab.waiting import limit, wait_until
-from scenarios import baseline
-from scenarios.faults import FAULTS, made
-from scenarios.faults.leftovers import leftovers
-from scenarios.faults.targets import look
 from scenarios.steps.faults import ScenarioFaults
 
 BLUE, DB = "booksservice_blue_1", "booksservice_db_1"

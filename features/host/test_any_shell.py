@@ -65,7 +65,7 @@ def run(
 
 def foreign_package(folder: Path) -> dict[str, str]:
     """A PYTHONPATH on which other packages have the names of the lab's."""
-    for name in ("cli", "lab", "scenarios"):
+    for name in ("cli", "lab", "faults", "scenarios"):
         (folder / name).mkdir()
         (folder / name / "__init__.py").write_text("raise SystemExit('a foreign package')")
     return {"PYTHONPATH": str(folder)}

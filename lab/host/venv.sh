@@ -10,7 +10,7 @@ in_venv() { # in_venv <word>...: Python, whatever variables and folders are ther
 
 make_venv() {
     local stamp said python
-    stamp="$(cksum <requirements.txt) $(cksum <lab/host/venv.sh) $PWD"
+    stamp="$(cksum <requirements.txt) $(cksum <lab/host/venv.sh) $(cksum <pyproject.toml) $PWD"
     said=$(cat .venv/stamp 2>/dev/null || true)
     if [ "$said" = "$stamp" ] && in_venv -c 'import cli' 2>/dev/null; then return; fi
     # Programs of a .venv that was made elsewhere call the Python of there.

@@ -7,13 +7,12 @@ import re
 
 from pytest_bdd import given, parsers, then, when
 
+from deployments import baseline, by_hand
 from lab.clients.consul import ConsulClient
 from lab.config import Lab
 from lab.shell import Result, Shell
 from lab.waiting import wait_until
 from provisioning.roles.service import upstream
-from scenarios import baseline
-from scenarios.deployments import by_hand
 from scenarios.steps.world import Story
 
 

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Response, expect, sync_playwright
 from pytest_bdd import given, parsers, then, when
 
+from deployments import baseline
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
 from lab.clients.proxy import ProxyClient
@@ -20,7 +21,6 @@ from lab.shell import Shell
 from lab.waiting import stretched, wait_until
 from provisioning.resources import File
 from provisioning.templates import render
-from scenarios import baseline
 from scenarios.chromium import launch
 from scenarios.steps.world import Story
 

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 
 from pytest_bdd import given, parsers, then, when
 
+from deployments import by_hand
 from lab.clients.jenkins import JenkinsClient
 from lab.config import Lab
 from lab.errors import CheckFailed, LabError
 from lab.shell import CommandFailed, Shell
 from provisioning.roles.registry import DATA as REGISTRY_DATA
-from scenarios.deployments import by_hand
 from scenarios.steps.world import Story
 
 REGISTRY_TAGS = f"{REGISTRY_DATA}/docker/registry/v2/repositories/{{service}}/_manifests/tags"

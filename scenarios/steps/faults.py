@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 from pytest_bdd import given, parsers, then, when
 
+from deployments import by_hand
+from evidence import measures
+from faults import FAULTS, Fault, Harness, Injected, made
+from faults.harness import Plan, hold
+from faults.leftovers import leftovers
 from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError
 from lab.shell import Shell
-from scenarios import verdicts
-from scenarios.deployments import by_hand
-from scenarios.faults import FAULTS, Fault, Harness, Injected, made
-from scenarios.faults.harness import Plan, hold
-from scenarios.faults.leftovers import leftovers
-from scenarios.faults.steady import unsteady, wait_steady
+from scenarios.steady import unsteady, wait_steady
 from scenarios.steps.verdicts import settled
 from scenarios.steps.world import Story
 
@@ -155,7 +155,7 @@ def nothing_left(shells: Mapping[str, Shell]) -> None:
 def outage_is_long(story: Story, least: float) -> None:
     """A known limit, stated as it is: were it overcome, this would tell."""
     answers = settled(story)
-    assert verdicts.longest_outage(answers) >= least, verdicts.says(answers)
+    assert measures.longest_outage(answers) >= least, measures.says(answers)
 
 
 @given("the idle color runs beside the live one")

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pytest_bdd import given, parsers, then, when
 
+from deployments import baseline, by_hand
+from evidence import measures
 from lab import machines
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
@@ -19,8 +21,6 @@ from lab.shell import Shell
 from lab.waiting import wait_until
 from provisioning.roles.service import COLORS
 from provisioning.templates import project
-from scenarios import baseline, verdicts
-from scenarios.deployments import by_hand
 from scenarios.steps.deployments import REGISTRY_TAGS, made_release
 from scenarios.steps.world import SETTLED, Story
 
@@ -163,10 +163,10 @@ def answers_again(
         try_next=f"lab exec {lab.master.name} -- cat {LOG}",
     )
     since = [answer for answer in probe.answers if answer.sent >= story.fault_at]
-    failed = verdicts.failures(since)
+    failed = measures.failures(since)
     seconds = max((answer.finished for answer in failed), default=story.fault_at) - story.fault_at
     record_property("recovered_after", round(seconds, 2))
-    print(f"users were served again {seconds:.1f} s after the fault; {verdicts.says(since)}")
+    print(f"users were served again {seconds:.1f} s after the fault; {measures.says(since)}")
 
 
 @then("Consul's check of books-service passes")

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from pytest_bdd import parsers, then
 
+from evidence import measures
+from evidence.answers import Answer
+from evidence.runs import Run
 from lab.config import Lab
 from lab.waiting import in_words, stretched, wait_until
-from scenarios import verdicts
-from scenarios.answers import Answer
-from scenarios.recording import Run
 from scenarios.steps.world import SETTLED, Story
 
 Told = Callable[[str, object], None]
@@ -30,11 +30,11 @@ def settled(story: Story) -> list[Answer]:
 
 def at_most(story: Story, limit: int, told: Told) -> None:
     answers = settled(story)
-    failed = len(verdicts.failures(answers))
+    failed = len(measures.failures(answers))
     told("requests", len(answers))
     told("failed", failed)
-    print(verdicts.says(answers))
-    assert failed <= limit, verdicts.says(answers)
+    print(measures.says(answers))
+    assert failed <= limit, measures.says(answers)
 
 
 @then("no request fails")
@@ -50,22 +50,22 @@ def few_requests_fail(story: Story, limit: int, record_property: Told) -> None:
 @then(parsers.parse("the longest outage is at most {limit:g} seconds"))
 def outage_is_short(story: Story, limit: float, record_property: Told) -> None:
     answers = settled(story)
-    longest = verdicts.longest_outage(answers)
+    longest = measures.longest_outage(answers)
     record_property("longest_outage", round(longest, 3))
-    print(verdicts.says(answers))
-    assert longest <= stretched(limit), f"{verdicts.says(answers)}; at most {in_words(limit)}"
+    print(measures.says(answers))
+    assert longest <= stretched(limit), f"{measures.says(answers)}; at most {in_words(limit)}"
 
 
 @then(parsers.parse("users were served {first}, then {second}"))
 def served_in_turn(story: Story, first: str, second: str) -> None:
-    turns = [f"{release} by {color}" for release, color in verdicts.turns(settled(story))]
+    turns = [f"{release} by {color}" for release, color in measures.turns(settled(story))]
     # At the cut-over old and new workers of nginx overlap for a moment: what matters is first and last.
     assert (turns[0], turns[-1], set(turns)) == (first, second, {first, second}), turns
 
 
 @then(parsers.parse("users were served only {who}"))
 def served_only(story: Story, who: str) -> None:
-    turns = [f"{release} by {color}" for release, color in verdicts.turns(settled(story))]
+    turns = [f"{release} by {color}" for release, color in measures.turns(settled(story))]
     assert turns == [who]
 
 
@@ -78,7 +78,7 @@ def books_are_there(story: Story, record_property: Told) -> None:
     acknowledged = writer.acknowledged
     assert acknowledged, "no book was acknowledged, so nothing can be told"
     present = wait_until(lambda: (writer.present(),), 30, "the books to be listed", try_next="lab status")[0]
-    lost = verdicts.lost(acknowledged, present)
+    lost = measures.lost(acknowledged, present)
     record_property("acknowledged", len(acknowledged))
     record_property("lost", len(lost))
     assert lost == [], f"{len(lost)} of {len(acknowledged)} acknowledged books are gone, such as {lost[:5]}"
@@ -87,9 +87,9 @@ def books_are_there(story: Story, record_property: Told) -> None:
 @then("users were never served by a stale color")
 def never_stale(lab: Lab, story: Story, run: Run) -> None:
     answers = settled(story)
-    live = verdicts.live_colors(run.entries(), lab.services[0].name)
+    live = measures.live_colors(run.entries(), lab.services[0].name)
     assert live, "the live color was never seen, so nothing can be told"
-    found = verdicts.stale(answers, live)
+    found = measures.stale(answers, live)
     assert found == [], (
         f"{len(found)} answers of a color that was neither live nor just replaced, first {found[0]}"
     )
@@ -99,5 +99,5 @@ def never_stale(lab: Lab, story: Story, run: Run) -> None:
 def no_flapping(run: Run) -> None:
     assert run.scenario is not None
     begin = run.scenario.begin
-    found = verdicts.flapping(entry for entry in run.entries() if entry.at >= begin)
+    found = measures.flapping(entry for entry in run.entries() if entry.at >= begin)
     assert found == {}, f"became critical more than once: {found}"

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 import pytest
 from pytest_bdd import given, parsers
 
+from deployments import baseline
+from evidence.answers import Answer
+from evidence.probe import Probe, Writer
+from evidence.runs import Run
 from lab import config, machines, network
 from lab.config import Lab
 from lab.errors import LabError
 from lab.shell import Shell
 from lab.waiting import wait_until
-from scenarios import baseline, recording
-from scenarios.answers import Answer
-from scenarios.probe import Probe, Writer
-from scenarios.recording import Run
+from scenarios import plugin
 
 SETTLED = 25  # answers that must come after the last step, so that its effect was felt
 
@@ -54,7 +55,7 @@ def shells(lab: Lab) -> Iterator[Mapping[str, Shell]]:
 @pytest.fixture
 def run(request: pytest.FixtureRequest) -> Run:
     """The run this scenario is a part of."""
-    return recording.running(request.config)
+    return plugin.running(request.config)
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+import faults
 from lab import engine, environment, network
 from lab.config import Lab
 from provisioning import built, doctor
 from provisioning.doctor.facts import Check
-from scenarios import faults
 
 Said = tuple[int, str, str]
 OK = Check("system", "ok", "debian 12")

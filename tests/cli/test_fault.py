@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 
 import pytest
 
+from faults import FAULTS, harness
 from lab import environment, machines, network
 from lab.errors import LabError
 from lab.testing import FakeShell, said
-from scenarios.faults import FAULTS, harness
 
 ROOT = Path(__file__).parents[2]
 Said = tuple[int, str, str]

@@ -14,12 +14,12 @@ import pytest
 
 from cli import main as lab_command
 from cli import screens
+from deployments import by_hand
+from deployments.by_hand import Deployed
 from lab import engine, environment, errors, machines, network
 from lab.errors import CheckFailed, ConfigError, HostError, LabError, TimedOut
 from lab.shell import CommandFailed, Result
 from lab.testing import FakeShell, said
-from scenarios.deployments import by_hand
-from scenarios.deployments.by_hand import Deployed
 
 ROOT = Path(__file__).parents[2]
 Said = tuple[int, str, str]
@@ -274,7 +274,7 @@ def test_logs_are_told_by_node(lab: Lab, shells: dict[str, FakeShell]) -> None:
 
 def advice() -> set[tuple[str, str]]:
     """(program, word) of every `try_next` in the rooms."""
-    rooms = ("lab", "provisioning", "scenarios", "cli")
+    rooms = ("lab", "provisioning", "deployments", "faults", "evidence", "scenarios", "cli")
     paths = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
     found = re.compile(r"""try_next\s*=[^\n]*?f?["'](make|lab) ([a-z-]+)""")
     return {match for path in paths for match in found.findall(path.read_text())}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from evidence import answers, runs
+from evidence.answers import Answer
+from evidence.runs import Run
 from lab import config
-from scenarios import answers, recording
-from scenarios.answers import Answer
-from scenarios.recording import Run
 
 Said = tuple[int, str, str]
 
@@ -22,8 +22,8 @@ def lab(command: Callable[..., Said]) -> Callable[..., Said]:
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(recording, "FAULTS", tmp_path / "faults.jsonl")
+    monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(runs, "FAULTS", tmp_path / "faults.jsonl")
 
 
 @pytest.fixture

@@ -84,6 +84,7 @@ class Host:
             self.write(name, text)
         self.write("lab/environment.txt", environment.LIST.read_text())
         self.write("requirements.txt", "")
+        self.write("pyproject.toml", "")
 
     def _pythons(self) -> None:
         """`python3` makes .venv, whose Python finds a browser and says that Go has nothing to build."""

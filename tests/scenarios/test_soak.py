@@ -5,10 +5,10 @@ from itertools import islice
 
 import pytest
 
+from faults import made
+from faults.harness import MOST_SECONDS
+from faults.targets import Container, Snapshot, resolve
 from scenarios import soak
-from scenarios.faults import made
-from scenarios.faults.harness import MOST_SECONDS
-from scenarios.faults.targets import Container, Snapshot, resolve
 
 SNAPSHOT = Snapshot(
     master="m",

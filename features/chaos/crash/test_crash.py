@@ -17,14 +17,15 @@ from pathlib import Path
 
 import pytest
 
+from deployments import baseline
+from evidence import journal
+from faults import FAULTS, history
+from faults.leftovers import leftovers
+from faults.targets import look
 from lab.clients.proxy import ProxyClient
 from lab.config import Lab
 from lab.shell import Shell
 from lab.waiting import wait_until
-from scenarios import baseline, journal
-from scenarios.faults import FAULTS, journaled
-from scenarios.faults.leftovers import leftovers
-from scenarios.faults.targets import look
 
 LAB = str(Path(sys.executable).with_name("lab"))
 SECONDS = 3.0
@@ -72,10 +73,10 @@ def running(lab: Lab, shells: Mapping[str, Shell]) -> set[str]:
     return {f"{one.name} on {one.node}" for one in containers if one.state == "running"}
 
 
-def begin_and_kill(name: str, moment: float) -> journaled.Injected:
+def begin_and_kill(name: str, moment: float) -> history.Injected:
     """A child that injects, killed `moment` seconds after it wrote ahead; answers what it wrote."""
     path = journal.of_faults()
-    before = len(journaled.faults(journal.read(path)))
+    before = len(history.faults(journal.read(path)))
     words = [LAB, "fault", "inject", name, *TARGETS[name], "--seconds", f"{SECONDS:g}"]
     with subprocess.Popen(
         words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
@@ -83,7 +84,7 @@ def begin_and_kill(name: str, moment: float) -> journaled.Injected:
         try:
 
             def written() -> bool:
-                return child.poll() is not None or len(journaled.faults(journal.read(path))) > before
+                return child.poll() is not None or len(history.faults(journal.read(path))) > before
 
             wait_until(written, 20, f"{name} to be written ahead")
             time.sleep(moment)  # a moment of chance in the injection is what is tried here
@@ -92,7 +93,7 @@ def begin_and_kill(name: str, moment: float) -> journaled.Injected:
                 os.killpg(child.pid, signal.SIGKILL)
         ended = child.communicate()[1].decode()
     assert child.returncode == -signal.SIGKILL, f"{name} ended by itself: {child.returncode}\n{ended}"
-    return journaled.faults(journal.read(path))[-1]
+    return history.faults(journal.read(path))[-1]
 
 
 @pytest.mark.parametrize("end", ["heal --all", "deadline"])

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
+from evidence.answers import Answer, Outcome
+from evidence.probe import Probe
 from lab.errors import CheckFailed
-from scenarios.answers import Answer, Outcome
-from scenarios.probe import Probe
 from scenarios.steps import article, deployments, verdicts
 from scenarios.steps.world import Story
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from evidence import runs
+from evidence.answers import Answer
+from evidence.journal import Entry
+from evidence.runs import Run
 from lab import config, waiting
 from lab.errors import TimedOut
-from scenarios import recording
-from scenarios.answers import Answer
-from scenarios.journal import Entry
-from scenarios.recording import Run
 from scenarios.steps import verdicts as phrases
 from scenarios.steps.world import Story
 
@@ -124,7 +124,7 @@ def test_no_acknowledged_book_is_no_pass(told: dict[str, object]) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(recording, "FAULTS", tmp_path / "faults.jsonl")
+    monkeypatch.setattr(runs, "FAULTS", tmp_path / "faults.jsonl")
     begun = Run(LAB, "pytest", None, tmp_path / "runs")
     begun.begin("First")
     return begun

@@ -1,0 +1,155 @@
+"""The known state every scenario begins from: blue with the first release live, no green, three books."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from deployments import by_hand
+from lab import machines
+from lab.clients.jenkins import JenkinsClient
+from lab.clients.proxy import ProxyClient
+from lab.config import Lab, Service
+from lab.errors import LabError
+from lab.shell import Shell
+from lab.waiting import limit, wait_until
+from provisioning import built, provision
+from provisioning.templates import project
+
+BOOKS = (
+    {"_id": "1", "title": "Blue Mornings", "author": "Ada Winter", "description": "A town wakes up early."},
+    {
+        "_id": "2",
+        "title": "Green Evenings",
+        "author": "Ben Sommer",
+        "description": "The same town, twelve hours on.",
+    },
+    {"_id": "3", "title": "The Switch", "author": "Cy Lang", "description": "Two lamps and one electrician."},
+)
+FIELDS = frozenset({"_id", "title", "author", "description"})
+
+
+def kept(book: dict[str, object]) -> dict[str, object]:
+    """A book without the fields that a release adds of itself."""
+    return {key: value for key, value in book.items() if key in FIELDS}
+
+
+def first_release(lab: Lab, master: Shell, service: Service, say: Callable[[str], None]) -> None:
+    """The service answers: deployed when it never was, mended when its parts were stopped or removed."""
+    live = by_hand.live_color(master, service)
+    if live is None:
+        by_hand.deploy(lab, master, service, service.releases[0], say)
+    elif not _answers(master, lab, service):
+        say(f"{service.name} does not answer: starting its {live} color again")
+        revive(master, service, live)
+
+
+def _answers(master: Shell, lab: Lab, service: Service) -> bool:
+    url = by_hand.public_address(lab, service)
+    return master.run(f"curl -fsS -m {limit(3)} -o /dev/null {url}", sudo=False, check=False).exit == 0
+
+
+def revive(master: Shell, service: Service, color: str) -> None:
+    """Database, container and upstream of a color, brought back where they are missing."""
+    by_hand.render_compose(master, service)
+    if service.database:
+        by_hand.compose(master, service, "up -d --no-recreate db")
+        by_hand.wait_registered(master, f"{service.name}-db")
+    by_hand.render_compose(master, service)
+    by_hand.start_anew(master, service, color)
+    by_hand.restore(master, service, by_hand.direct_test(master, service, color))
+    by_hand.write_upstream(master, service, color)
+
+
+def ensure_books(lab: Lab) -> None:
+    """The three books and no other."""
+    proxy = ProxyClient(lab)
+    try:
+        there = {
+            str(book["_id"]): kept(book) for book in wait_until(lambda: _asked(proxy), 30, "the books")[0]
+        }
+        for book in BOOKS:
+            if there.pop(book["_id"], None) != book:
+                proxy.put(dict(book))
+        for extra in there:
+            proxy.delete(extra)
+    finally:
+        proxy.close()
+
+
+def _asked(proxy: ProxyClient) -> tuple[list[dict[str, object]]]:
+    return (proxy.books(),)
+
+
+def mend(lab: Lab, shells: Mapping[str, Shell]) -> list[str]:
+    """Bring back whatever a scenario left down, as `lab up` would; answers what that was."""
+    down = machines.names(lab) - machines.answering(lab)
+    if down:
+        machines.up(lab)
+        for shell in shells.values():
+            shell.close()
+    ill = {component for (component, _), wrong in provision.look(lab, shells).items() if wrong}
+    if down or ill:
+        provision.provision(lab, built.built(lab), shells, lambda _: None)
+        provision.wait_healthy(shells, provision.healths(lab))
+    return sorted(down | ill)
+
+
+def stop_healing(master: Shell) -> None:
+    """No definition of a service, so nothing is checked; whatever was being healed is left."""
+    master.run(
+        "systemctl stop 'lab-heal-*'; rm -f /etc/consul.d/service-*.json; : >/data/consul/logs/watchers.log; "
+        "consul reload"
+    )
+
+
+def come_to_rest(master: Shell, jenkins: JenkinsClient) -> None:
+    """Nothing is checked, healed or built any more.
+
+    A build that is under way writes its service's definition at its end, and healing would begin anew.
+    """
+
+    def at_rest() -> bool:
+        if jenkins.building():
+            return False
+        stop_healing(master)
+        return not jenkins.building()
+
+    stop_healing(master)
+    wait_until(at_rest, 180, "Jenkins to end its builds", try_next="lab logs jenkins")
+
+
+def forget_earlier_databases(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
+    """No node keeps records of a database that is no more; the volume in use stays."""
+    for node in lab.swarm_nodes:
+        shells[node.name].run(f"docker volume rm {project(service)}_db", check=False)
+
+
+def reset(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
+    """Blue with the first release is live, green is gone and ready for the second, the books are back.
+
+    Nothing heals itself at the baseline: that begins with the first deployment by Ansible, as in the article.
+    """
+    master = shells[lab.master.name]
+    mend(lab, shells)
+    jenkins = JenkinsClient(lab)
+    come_to_rest(master, jenkins)
+    jenkins.close()
+    forget_earlier_databases(lab, shells, service)
+    blue, green = service.releases[0], service.releases[-1]
+    form = "{{.State.Running}} {{.Config.Image}}"
+    running = master.run(
+        f"docker inspect -f '{form}' {by_hand.container(service, 'blue')}",
+        sudo=False,
+        check=False,
+    ).stdout.strip()
+    by_hand.set_release(master, service, "blue", blue)
+    by_hand.set_release(master, service, "green", green)
+    if not running.startswith("true") or not running.endswith(f":{blue}"):
+        revive(master, service, "blue")
+    # Whatever a scenario left in Consul and in nginx, these two agree again.
+    by_hand.direct_test(master, service, "blue")
+    by_hand.cut_over(lab, master, service, "blue", "blue")
+    by_hand.compose(master, service, "rm -sf green")
+    ensure_books(lab)
+    if not _answers(master, lab, service):
+        raise LabError(f"{service.name} does not answer after the reset", try_next="lab status")

@@ -1,0 +1,372 @@
+"""A run's folder as records, ready to be drawn and shown; and the same as plain data.
+
+Nothing here needs a lab. What is missing or broken in a folder is a warning in the report, never a guess.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from evidence import journal, measures, runs
+from evidence.answers import Answer
+from evidence.journal import Entry
+from evidence.measures import FaultWindow
+from lab.config import nearest
+from lab.errors import ConfigError, LabError
+
+CUT = "cut"
+LANES = ("consul", "swarm", "jenkins", "log")
+MOST_EVENTS = 400  # of one scenario and lane: a page is for reading
+TEXT, SHORT = 200, 34  # characters
+STAMP = re.compile(
+    r"^[0-9][0-9/:.TZ-]+( [0-9:.]+)? ?(\[\w+\] *)?([0-9#]+: *)?([*][0-9]+ )?"
+)  # what a log line begins with
+GOOD = {"passing", "running", "SUCCESS", "answers again"}
+BAD = {"critical", "exited", "dead", "FAILURE", "does not answer", ""}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that was seen: when, in which lane, in words; `mood` is good, bad or plain.
+
+    `short` is for the picture, where room is scarce.
+    """
+
+    at: float
+    lane: str
+    text: str
+    short: str
+    mood: str
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build of Jenkins; `end` is None when its end was not seen."""
+
+    job: str
+    number: int
+    begin: float
+    end: float | None
+    result: str
+
+
+@dataclass(frozen=True)
+class Step:
+    at: float
+    text: str
+    outcome: str  # passed, failed, or begin when its end was not seen
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One scenario: what it was, what it measured, what happened and what users were answered."""
+
+    name: str
+    feature: str
+    folder: str
+    begin: float
+    seconds: float
+    verdict: str
+    error: str
+    numbers: dict[str, Any]
+    judged: dict[str, Any]
+    faults: tuple[FaultWindow, ...]
+    builds: tuple[Build, ...]
+    events: tuple[Event, ...]
+    steps: tuple[Step, ...]
+    answers: tuple[Answer, ...]
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole run. `facts` are those of run.json."""
+
+    name: str
+    facts: dict[str, Any]
+    scenarios: tuple[Scenario, ...]
+    warnings: tuple[str, ...]
+
+
+# --- finding and reading ----------------------------------------------------------------------------------
+
+
+def find(run: str | None, folder: Path | None = None) -> Path:
+    """The folder of a run by its name or path, or the newest one. Raises ConfigError when there is none."""
+    folder = folder or runs.RUNS
+    known = sorted(path.name for path in folder.glob("*") if path.is_dir())
+    if run is None:
+        if not known:
+            raise ConfigError("there is no run yet", try_next="make features")
+        return folder / known[-1]
+    if run in known:
+        return folder / run
+    if Path(run).is_dir():
+        return Path(run)
+    raise ConfigError(
+        f'no run "{run}"{nearest(run, known)}',
+        try_next=f"one of: {', '.join(known[-5:])}" if known else "make features",
+    )
+
+
+def load(folder: Path) -> Report:
+    """The report of a run's folder, whatever state the run left it in."""
+    warnings: list[str] = []
+    facts = _facts(folder, warnings.append)
+    entries = journal.read(folder / runs.JOURNAL, warnings.append)
+    if not entries:
+        warnings.append("the journal is empty or not there: nothing of this run is known")
+    service = str(facts.get("service", ""))
+    scenarios = tuple(_scenario(folder, part, service, warnings.append) for part in parts(entries))
+    if entries and not scenarios:
+        warnings.append("no scenario began in this run")
+    return Report(folder.name, facts, scenarios, tuple(warnings))
+
+
+def _facts(folder: Path, warn: Callable[[str], None]) -> dict[str, Any]:
+    try:
+        facts = json.loads((folder / runs.RUN).read_text())
+    except (OSError, ValueError) as error:
+        warn(f"{folder / runs.RUN} cannot be read: {error}")
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One scenario's piece of a journal; `before` are the entries of the run up to its beginning."""
+
+    begin: Entry
+    end: Entry | None
+    before: tuple[Entry, ...]
+    own: tuple[Entry, ...]
+
+    @property
+    def judged_by(self) -> list[Entry]:
+        """The entries its numbers were computed from, in the order they were written."""
+        all_of_it = [*self.before, self.begin, *self.own]
+        return all_of_it[: int(self.end.facts["entries"])] if self.end else all_of_it
+
+
+def parts(entries: Sequence[Entry]) -> list[Part]:
+    """A journal cut into its scenarios. One without an end lasts until the next begins."""
+    begins = [index for index, entry in enumerate(entries) if _is(entry, "begin")]
+    found = []
+    for index, following in pairwise([*begins, len(entries)]):
+        rest = entries[index + 1 : following]
+        ends = [place for place, entry in enumerate(rest) if _is(entry, "end")]
+        end = rest[ends[0]] if ends else None
+        own = rest[: ends[0]] if ends else rest
+        found.append(Part(entries[index], end, tuple(entries[:index]), tuple(own)))
+    return found
+
+
+def _is(entry: Entry, phase: str) -> bool:
+    return entry.kind == "scenario" and entry.facts.get("phase") == phase
+
+
+def _scenario(folder: Path, part: Part, service: str, warn: Callable[[str], None]) -> Scenario:
+    begin, facts = part.begin, part.end.facts if part.end else {}
+    place = str(begin.facts.get("folder", ""))
+    answers = _answers(folder / place, part, warn)
+    own = sorted(part.own, key=lambda entry: entry.at)
+    last = own[-1].at if own else begin.at
+    judged = facts.get("judged")
+    if judged is None:
+        ordered = sorted(part.judged_by, key=lambda entry: entry.at)
+        judged = measures.judge(answers, ordered, begin.at, service)
+    return Scenario(
+        name=str(begin.facts.get("name", "a scenario")),
+        feature=str(begin.facts.get("feature", "")),
+        folder=place,
+        begin=begin.at,
+        seconds=float(facts.get("seconds", last - begin.at)),
+        verdict=str(facts.get("verdict", CUT)),
+        error=str(facts.get("error", "the run ended in the middle of it")),
+        numbers=dict(facts.get("numbers", {})),
+        judged=judged,
+        faults=tuple(measures.faults(own)),
+        builds=tuple(builds(own)),
+        events=tuple(events(own)),
+        steps=tuple(steps(own)),
+        answers=tuple(answers),
+        evidence=next((str(entry.facts["file"]) for entry in own if entry.kind == "evidence"), ""),
+    )
+
+
+def _answers(folder: Path, part: Part, warn: Callable[[str], None]) -> list[Answer]:
+    for entry in part.own:
+        if entry.kind == "probe" and not (folder / str(entry.facts["record"])).is_file():
+            warn(f"{folder / str(entry.facts['record'])} is missing: its requests are not shown")
+    return runs.requests(folder, warn)
+
+
+# --- what happened ----------------------------------------------------------------------------------------
+
+
+def events(entries: Iterable[Entry]) -> list[Event]:
+    """What watchers saw change, in words, at most MOST_EVENTS a lane; not what was so from the start."""
+    found: list[Event] = []
+    counts = dict.fromkeys(LANES, 0)
+    for entry in entries:
+        if entry.kind not in counts or entry.facts.get("first"):
+            continue
+        counts[entry.kind] += 1
+        if counts[entry.kind] <= MOST_EVENTS:
+            text, short = words(entry)[:TEXT], short_words(entry)
+            found.append(Event(entry.at, entry.kind, text, short, mood(entry)))
+    return found
+
+
+def words(entry: Entry) -> str:
+    facts = entry.facts
+    now, was = facts.get("now", ""), facts.get("was", "")
+    change = f"{was or 'new'} → {now or 'gone'}"
+    if "who" in facts:
+        return f"{facts['who']}: {now}"
+    if "check" in facts:
+        what = facts.get("service") or facts["node"]
+        return f"{what} ({facts['check']}): {change}"
+    if "color_of" in facts:
+        return f"{facts['color_of']} is live on {now or 'nothing'}"
+    if "container" in facts:
+        return f"{facts['container']} on {facts['node']}: {change}"
+    if "build" in facts:
+        return f"{facts['job']} #{facts['build']}: {now}"
+    return (
+        f"{facts.get('node', '')} {str(facts.get('source', '')).rpartition('/')[2]}: {facts.get('text', '')}"
+    )
+
+
+def short_words(entry: Entry) -> str:
+    """The same in few words: `books-service critical`, `blue exited`, `live: green`."""
+    facts = entry.facts
+    now = facts.get("now") or "gone"
+    if "who" in facts:
+        return "silent" if now == "does not answer" else "answers"
+    if "check" in facts:
+        return f"{facts.get('service') or facts['node']} {now}"
+    if "color_of" in facts:
+        return f"live: {now}"
+    if "container" in facts:
+        parts = str(facts["container"]).split("_")
+        return f"{parts[1] if len(parts) > 1 else parts[0]} {now}"
+    if "build" in facts:
+        return f"#{facts['build']} {now}"
+    text = STAMP.sub("", str(facts.get("text", "")))
+    return "" if text.startswith("(") else text[:SHORT]
+
+
+def mood(entry: Entry) -> str:
+    now = entry.facts.get("now")
+    return "good" if now in GOOD else "bad" if now in BAD else "plain"
+
+
+def builds(entries: Iterable[Entry]) -> list[Build]:
+    """The builds of Jenkins that were seen. One that came and ended between two looks has its own length."""
+    found: dict[tuple[str, int], Build] = {}
+    for entry in entries:
+        if entry.kind != "jenkins" or "build" not in entry.facts or entry.facts.get("first"):
+            continue
+        key = (str(entry.facts["job"]), int(entry.facts["build"]))
+        now = str(entry.facts.get("now") or "")
+        if now == "building":
+            found[key] = Build(*key, entry.at, None, now)
+        elif now:
+            seen = found.get(key)
+            begin = seen.begin if seen else entry.at - float(entry.facts.get("seconds", 0))
+            found[key] = Build(*key, begin, entry.at, now)
+    return list(found.values())
+
+
+def steps(entries: Iterable[Entry]) -> list[Step]:
+    """The steps in order, each once, with its last known outcome."""
+    found: list[Step] = []
+    for entry in entries:
+        if entry.kind != "step":
+            continue
+        text, phase = str(entry.facts.get("text", "")), str(entry.facts.get("phase", ""))
+        if phase == "begin" or not found or found[-1].text != text:
+            found.append(Step(entry.at, text, phase))
+        else:
+            found[-1] = Step(found[-1].at, text, phase, str(entry.facts.get("error", "")))
+    return found
+
+
+# --- as plain data ----------------------------------------------------------------------------------------
+
+
+def plain(report: Report) -> dict[str, Any]:
+    """The report for JSON. Requests are told by the second; each one is in the probe's own record."""
+    return {
+        "run": report.name,
+        **report.facts,
+        "warnings": list(report.warnings),
+        "scenarios": [_plain(scenario) for scenario in report.scenarios],
+    }
+
+
+def _plain(scenario: Scenario) -> dict[str, Any]:
+    facts = {name: getattr(scenario, name) for name in scenario.__dataclass_fields__ if name != "answers"}
+    for name in ("faults", "builds", "events", "steps"):
+        facts[name] = [asdict(one) for one in facts[name]]
+    return facts | {"by_second": by_second(scenario.answers)}
+
+
+def by_second(answers: Iterable[Answer]) -> list[dict[str, Any]]:
+    """One row a second in which requests were due: how many, how many failed, the longest one in seconds."""
+    rows: dict[int, dict[str, Any]] = {}
+    for answer in answers:
+        second = int(answer.planned)
+        row = rows.setdefault(second, {"at": second, "requests": 0, "failed": 0, "max": 0.0, "by": {}})
+        row["requests"] += 1
+        row["failed"] += answer.failed
+        row["max"] = round(max(row["max"], answer.latency), 4)
+        if not answer.failed:
+            who = f"{answer.release} {answer.color}".strip()
+            row["by"][who] = row["by"].get(who, 0) + 1
+    return [rows[second] for second in sorted(rows)]
+
+
+# --- judged again -----------------------------------------------------------------------------------------
+
+
+def recheck(folder: Path) -> list[str]:
+    """What differs when every scenario's numbers are computed again from what the run left, in words.
+
+    Nothing: all is as it was told. A scenario that never ended, or a record that is gone, is a difference:
+    nothing vouches for it. Raises ConfigError when no scenario is there to judge.
+    """
+    warnings: list[str] = []
+    service = str(_facts(folder, warnings.append).get("service", ""))
+    found = parts(journal.read(folder / runs.JOURNAL, warnings.append))
+    if not found:
+        raise ConfigError(f"nothing to judge in {folder}", last_seen="\n".join(warnings) or None)
+    for part in found:
+        warnings.extend(_differences(folder, part, service))
+    return warnings
+
+
+def _differences(folder: Path, part: Part, service: str) -> list[str]:
+    name = str(part.begin.facts.get("name"))
+    if part.end is None:
+        return [f"{name}: it did not end, so nothing was told of it"]
+    told = part.end.facts.get("judged", {})
+    try:
+        now = runs.judged(
+            folder / str(part.begin.facts.get("folder")), part.judged_by, part.begin.at, service
+        )
+    except LabError as error:
+        return [f"{name}: {error}"]
+    return [
+        f"{name}: {key} was told as {told.get(key)}, is {now.get(key)}"
+        for key in sorted(told.keys() | now.keys())
+        if told.get(key) != now.get(key)
+    ]

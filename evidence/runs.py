@@ -1,0 +1,177 @@
+"""The folder of a run: what was run, what happened, and what each scenario left.
+
+`.lab/runs/<YYYYmmdd-HHMMSS>/` holds run.json (what was run), journal.jsonl (what happened, in order) and
+`<number>-<scenario>/` with the record of each probe. All is written as it happens and readable after a kill.
+
+Kinds of entries: `scenario` (phase begin or end; the end has verdict, seconds, error, what the steps measured
+as `numbers` and what `measures.judge` says as `judged`), `step`, `probe`, `fault`, `consul`, `swarm`,
+`jenkins`, `log`, `evidence`.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from evidence import answers, archive, journal, measures
+from evidence.answers import Answer
+from evidence.journal import Entry, Journal
+from lab import environment
+from lab.config import Lab
+
+RUNS = environment.STATE / "runs"
+FAULTS = journal.of_faults()
+JOURNAL = "journal.jsonl"
+RUN = "run.json"
+VERSIONS = ("pytest", "pytest-bdd", "docker", "fabric", "httptools")
+
+
+def slug(name: str) -> str:
+    """A name as a folder: small letters, digits and hyphens, at most 60 of them."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60].strip("-") or "scenario"
+
+
+@dataclass
+class Scenario:
+    """One scenario under way."""
+
+    name: str
+    feature: str
+    folder: Path
+    begin: float
+
+
+class Run:
+    """One run: begins and ends scenarios, and keeps what they leave. `seed` is what made its choices."""
+
+    def __init__(
+        self, lab: Lab, command: str, seed: int | str | None = None, runs: Path | None = None
+    ) -> None:
+        self.lab = lab
+        self.started = time.time()
+        self.folder = _new_folder(runs or RUNS, self.started)
+        self.journal = Journal(self.folder / JOURNAL)
+        self.scenario: Scenario | None = None
+        self._count = 0
+        self._faults_seen = len(journal.read(FAULTS))
+        self.describe(command, seed)
+
+    def describe(self, command: str, seed: int | str | None) -> None:
+        """run.json; again when the seed became known later."""
+        facts = {
+            "lab": self.lab.name,
+            "service": self.lab.services[0].name,
+            "started": self.started,
+            "command": command,
+            "seed": seed,
+            "check_interval": self.lab.check_interval,
+            "versions": {"python": platform.python_version()} | {name: version(name) for name in VERSIONS},
+        }
+        (self.folder / RUN).write_text(json.dumps(facts, indent=2) + "\n")
+
+    def begin(self, name: str, feature: str = "") -> Scenario:
+        self._count += 1
+        folder = self.folder / f"{self._count:02d}-{slug(name)}"
+        folder.mkdir()
+        entry = self.journal.write("scenario", phase="begin", name=name, feature=feature, folder=folder.name)
+        self.scenario = Scenario(name, feature, folder, entry.at)
+        return self.scenario
+
+    def entries(self) -> list[Entry]:
+        """What the run's journal has so far, in the order it happened; the journal of faults included."""
+        self.take_faults()
+        return sorted(journal.read(self.journal.path), key=lambda entry: entry.at)
+
+    def record(self, name: str, **facts: Any) -> Path:
+        """The path for a probe's record, noted in the journal with what the probe does."""
+        assert self.scenario is not None, "no scenario has begun"
+        path = self.scenario.folder / f"{name}.jsonl"
+        self.journal.write("probe", record=path.name, **facts)
+        return path
+
+    def note_fault(self, moment: float, target: str) -> None:
+        """A fault that a step injected by hand, under the step's own words; none when the journal has one."""
+        assert self.scenario is not None, "no scenario has begun"
+        own = [entry for entry in self.entries() if entry.at >= self.scenario.begin]
+        if measures.faults(own):
+            return
+        # Without the keyword: "When the live color is stopped" is the fault "the live color is stopped".
+        words = [
+            entry.facts["text"].partition(" ")[2]
+            for entry in own
+            if entry.kind == "step" and entry.at <= moment
+        ]
+        facts = {"id": self.scenario.folder.name, "phase": "injected", "target": target}
+        self.journal.add(Entry(moment, "fault", {**facts, "name": words[-1] if words else "broken"}))
+
+    def keep_evidence(self) -> Path:
+        """Archive how everything stands now in the scenario under way; answers the archive's path."""
+        assert self.scenario is not None, "no scenario has begun"
+        path = archive.collect(self.lab, self.folder, self.scenario.folder)
+        self.journal.write("evidence", file=path.name)
+        return path
+
+    def take_faults(self) -> None:
+        """Copy what came to the journal of faults since the last time."""
+        entries = journal.read(FAULTS)
+        for entry in entries[self._faults_seen :]:
+            self.journal.add(entry)
+        self._faults_seen = len(entries)
+
+    def judge(self) -> tuple[dict[str, Any], int]:
+        """The numbers of the scenario under way, and how many entries they come from."""
+        assert self.scenario is not None, "no scenario has begun"
+        self.take_faults()
+        entries = journal.read(self.journal.path)
+        return judged(self.scenario.folder, entries, self.scenario.begin, self.lab.services[0].name), len(
+            entries
+        )
+
+    def end(self, verdict: str, **facts: Any) -> dict[str, Any]:
+        """The end of the scenario under way; verdict is passed, failed, known limit or cut."""
+        assert self.scenario is not None, "no scenario has begun"
+        numbers, count = self.judge()
+        self.journal.write(
+            "scenario",
+            phase="end",
+            name=self.scenario.name,
+            folder=self.scenario.folder.name,
+            verdict=verdict,
+            seconds=round(time.time() - self.scenario.begin, 2),
+            judged=numbers,
+            entries=count,
+            **facts,
+        )
+        self.scenario = None
+        return numbers
+
+
+def _new_folder(runs: Path, started: float) -> Path:
+    """A folder of its own, also for the second run of one second."""
+    while True:
+        folder = runs / time.strftime("%Y%m%d-%H%M%S", time.localtime(started))
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            started += 1
+        else:
+            return folder
+
+
+def requests(folder: Path, warn: Callable[[str], None] = lambda _: None) -> list[Answer]:
+    """The answers of every probe of a scenario's folder, in the order they were due."""
+    found = [answer for path in sorted(folder.glob("*.jsonl")) for answer in answers.read(path, warn)]
+    return sorted(found, key=lambda answer: answer.planned)
+
+
+def judged(folder: Path, entries: list[Entry], begin: float, service: str) -> dict[str, Any]:
+    """What `measures.judge` says of a scenario, by the files it left."""
+    ordered = sorted(entries, key=lambda entry: entry.at)
+    return measures.judge(requests(folder), ordered, begin, service)

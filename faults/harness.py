@@ -1,0 +1,330 @@
+"""Injects faults and ends them. Every step is in the journal before it is taken.
+
+inject: look, resolve, refuse, write ahead, arm the timers, break. heal: undo, look again, disarm.
+Whatever goes wrong in an injection is undone at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from evidence import journal
+from evidence.journal import Journal
+from faults import history, timer
+from faults.fault import HOST, Fault, On, Part
+from faults.history import Injected
+from faults.host import HostShell, machine
+from faults.targets import Found, Snapshot, look
+from lab import machines
+from lab.config import Lab
+from lab.errors import CheckFailed, ConfigError, LabError
+from lab.shell import Shell, SshShell
+from lab.waiting import stretched, wait_until
+
+T = TypeVar("T")
+DEFAULT_SECONDS = 30.0
+MOST_SECONDS = 600.0
+AFTER = 5.0
+GRACE = 5.0  # from a fault's planned end to its deadline, when the timer ends it
+SCRIPT_TIMEOUT = 60.0
+BOOT_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A fault that is ready to go: what it means now and every script of it."""
+
+    id: str
+    lab: Lab
+    fault: Fault
+    found: Found
+    places: tuple[On, ...]
+    seconds: float
+
+    @property
+    def parts(self) -> list[Part]:
+        return [part for on in self.places for part in self.fault.parts(on)]
+
+    def script(self, part: Part) -> str:
+        """What runs in one place, the timer included."""
+        if part.place == HOST or not part.timed:
+            return part.inject
+        # What is undone last is given the time to be undone before.
+        return timer.armed(
+            self.lab, self.id, part, self.seconds + grace() + (stretched(AFTER) if part.last else 0)
+        )
+
+
+def grace() -> float:
+    return stretched(GRACE)
+
+
+def new_id() -> str:
+    """Eight digits of which the first four can be the number of a qdisc."""
+    return f"{secrets.randbelow(0xEFFF) + 1:04x}{secrets.token_hex(2)}"
+
+
+def bounded(seconds: float) -> float:
+    if not 0 < seconds <= MOST_SECONDS:
+        raise ConfigError(f"a fault of {seconds:g} s", try_next=f"more than 0, at most {MOST_SECONDS:g} s")
+    return seconds
+
+
+def plan(
+    lab: Lab, snapshot: Snapshot, fault: Fault, target: str, seconds: float, *, chance: random.Random
+) -> Plan:
+    """All of a fault, before anything is touched. Pure. Raises ConfigError or CheckFailed for a refusal."""
+    found = fault.find(snapshot, target, chance)
+    id = new_id()
+    places = tuple(fault.places(id, lab, snapshot, found, bounded(seconds)))
+    dead = sorted({on.node.name for on in places} - snapshot.answering)
+    if dead:
+        raise CheckFailed(
+            f"no fault on {', '.join(dead)}: it does not answer", try_next="lab fault list, or lab up"
+        )
+    for on in places:
+        refusal = fault.refusal(on)
+        if refusal:
+            raise CheckFailed(f'"{fault.name}" is refused: {refusal}', node=on.node.name)
+    return Plan(id, lab, fault, found, places, seconds)
+
+
+def stages(parts: Sequence[Part]) -> list[list[Part]]:
+    """In which order parts are undone: the host's, then the nodes', which may need their power first, then
+    what is last. Pure."""
+    host = [part for part in parts if part.place == HOST]
+    last = [part for part in parts if part.last]
+    return [host, [part for part in parts if part not in host and part not in last], last]
+
+
+class Harness:
+    """Faults on one lab, with their journal. `close` nothing: the shells are the caller's."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        shells: Mapping[str, Shell],
+        path: Path | None = None,
+        *,
+        chance: random.Random | None = None,
+        host: Shell | None = None,
+        way: Callable[[str], str] | None = None,
+    ) -> None:
+        self.lab = lab
+        self.path = path or journal.of_faults()
+        self.chance = chance or random.Random()
+        self._shells = shells
+        self._host = host or HostShell(lab)
+        self._way = way or way_in
+        self._journal = Journal(self.path, durable=True)
+
+    def plan(self, fault: Fault, target: str, seconds: float = DEFAULT_SECONDS) -> Plan:
+        bounded(seconds)
+        return plan(self.lab, look(self.lab, self._shells), fault, target, seconds, chance=self.chance)
+
+    def inject(self, fault: Fault, target: str, seconds: float = DEFAULT_SECONDS) -> Injected:
+        """Break the target for `seconds`; the caller heals it, or its timer at the deadline.
+
+        Raises ConfigError or CheckFailed with nothing touched, or LabError with all of it undone.
+        """
+        return self.begin(self.plan(fault, target, seconds))
+
+    def begin(self, planned: Plan) -> Injected:
+        """Inject what was planned just now; as `inject`."""
+        if planned.fault.by_network:
+            self._prove_ways(planned)
+        injected = self._write_ahead(planned)
+        try:
+            # What is undone last breaks nothing itself: its timer is armed before anything is broken.
+            *first, last = stages(planned.parts)
+            self._in_order([last, *first], lambda part: self._break(planned, part))
+        except BaseException as error:
+            self.heal(injected.id, f"the injection failed: {error}")
+            raise
+        return self._note(injected, "injected")
+
+    def heal(self, id: str, detail: str = "") -> Injected:
+        """Undo a fault and look again; its phase is then healed, unknown or failed.
+
+        Raises ConfigError when no fault has the id.
+        """
+        fault = history.find(self.entries(), id)
+        if not fault.is_open:
+            return fault
+        self._note(fault, "heal", detail)
+        outcomes = self._in_order(stages(fault.undo), lambda part: self._undo(fault, part))
+        worst = next((o for phase in ("failed", "unknown") for o in outcomes if o[0] == phase), None)
+        return self._note(fault, *(worst or ("healed", detail)))
+
+    def heal_all(self) -> list[Injected]:
+        """Every open fault."""
+        return self.heal_these([fault.id for fault in self.open()])
+
+    def heal_these(self, ids: Sequence[str]) -> list[Injected]:
+        """The newest first: a later fault may hide an earlier one's node. What one hid from the other is
+        tried once more."""
+        first = [self.heal(id) for id in reversed(ids)]
+        return [self.heal(one.id) if one.is_open and len(ids) > 1 else one for one in first]
+
+    def forget(self, gone: Sequence[Injected], why: str) -> None:
+        """Faults whose every machine is no more: nothing of them can be left."""
+        for fault in gone:
+            self._note(fault, "healed", why)
+
+    def open(self) -> list[Injected]:
+        return history.open_faults(self.entries())
+
+    def entries(self, warn: Callable[[str], None] = lambda _: None) -> list[journal.Entry]:
+        return journal.read(self.path, warn)
+
+    # --- injecting ------------------------------------------------------------------------------------------
+
+    def _prove_ways(self, planned: Plan) -> None:
+        """A fresh SSH connection to each node, over another interface than the one that will be cut."""
+        nodes = [on.node for on in planned.places]
+        with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
+            ways = list(pool.map(lambda node: self._way(node.name), nodes))
+        for node, address in zip(nodes, ways, strict=True):
+            if address == node.address:
+                raise CheckFailed("SSH comes over the lab's network: the fault would cut it", node=node.name)
+
+    def _write_ahead(self, planned: Plan) -> Injected:
+        with self._alone():
+            held = history.holders(self.entries(), planned.found.on)
+            if held:
+                raise CheckFailed(
+                    f'"{held[0].name}" ({held[0].id}) is open on {", ".join(held[0].on)} already',
+                    try_next=f"lab fault heal {held[0].id}",
+                )
+            now = time.time()
+            entry = self._journal.write(
+                history.KIND,
+                id=planned.id,
+                phase="inject",
+                name=planned.fault.name,
+                settings=planned.fault.settings(),
+                target=planned.found.asked,
+                on=list(planned.found.on),
+                nodes=[on.node.name for on in planned.places],
+                seconds=planned.seconds,
+                deadline=now + planned.seconds + grace(),
+                undo=[{k: v for k, v in vars(p).items() if k != "inject"} for p in planned.parts],
+            )
+        return history.faults([entry])[0]
+
+    def _break(self, planned: Plan, part: Part) -> None:
+        script = planned.script(part)
+        if script:
+            self._shell(part.place).run(script, timeout=SCRIPT_TIMEOUT)
+
+    # --- healing --------------------------------------------------------------------------------------------
+
+    def _undo(self, fault: Injected, part: Part) -> tuple[str, str]:
+        """The phase that one place ends in, and what was seen there."""
+        if part.place != HOST and any(one.place == HOST for one in fault.undo):
+            self._wait_for(part.place)
+        try:
+            script = timer.undone(fault.id, part)
+            done = self._shell(part.place).run(script, check=False, timeout=SCRIPT_TIMEOUT)
+        except LabError as error:
+            if self._is_gone(part.place):
+                return "healed", f"{part.place} is gone"
+            return "unknown", f"{part.place}: {error.what}; {error.last_seen or ''}"
+        seen = (done.stdout + done.stderr).strip()
+        return ("healed", "") if done.exit == 0 else ("failed", f"{part.place}: exit {done.exit}: {seen}")
+
+    def _wait_for(self, node: str) -> None:
+        """A node that has just got its power back; that it never answers is told by the undo."""
+        shell = self._shell(node)
+
+        def answers() -> bool:
+            shell.close()
+            return bool(shell.run("true", timeout=5))
+
+        if self._is_gone(node):
+            return
+        try:
+            wait_until(answers, BOOT_TIMEOUT, f"{node} to answer")
+        except LabError:
+            return
+
+    def _is_gone(self, place: str) -> bool:
+        """The machine itself is no more. Only the host's engine can tell; otherwise it is unknown."""
+        if place == HOST or self.lab.provider != "docker":
+            return False
+        look = f"docker inspect {machine(self.lab, self.lab.node(place))} 2>&1 >/dev/null"
+        try:
+            return "no such object" in self._host.run(look, check=False, timeout=10).stdout.lower()
+        except LabError:  # an engine that cannot tell
+            return False
+
+    # --- both -----------------------------------------------------------------------------------------------
+
+    def _shell(self, place: str) -> Shell:
+        return self._host if place == HOST else self._shells[place]
+
+    def _in_order(self, staged: Sequence[Sequence[Part]], work: Callable[[Part], T]) -> list[T]:
+        """One stage after the other; the parts of a stage at once."""
+        most = max(len(parts) for parts in staged)
+        with ThreadPoolExecutor(max_workers=max(1, most)) as pool:
+            return [outcome for parts in staged for outcome in pool.map(work, parts)]
+
+    def _note(self, fault: Injected, phase: str, detail: str = "") -> Injected:
+        facts = {"id": fault.id, "name": fault.name, "target": fault.target, "on": list(fault.on)}
+        self._journal.write(history.KIND, phase=phase, nodes=list(fault.nodes), detail=detail, **facts)
+        return replace(fault, phase=phase, detail=detail)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process writes ahead meanwhile: two could take the same target."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_suffix(".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def hold(fault: Injected) -> None:
+    """Until the fault's planned end: its own time, so there is nothing else to wait for."""
+    threading.Event().wait(max(0.0, fault.at + fault.seconds - time.time()))
+
+
+def way_in(node: str) -> str:
+    """The node's own address at which a fresh SSH connection ends."""
+    shell = SshShell(node, machines.SSH_CONFIG)
+    try:
+        return shell.run("echo $SSH_CONNECTION", sudo=False, timeout=10).stdout.split()[2]
+    finally:
+        shell.close()
+
+
+def heal_overdue(lab: Lab, say: Callable[[str], None]) -> None:
+    """Undo the faults whose deadline has passed; for every `lab` command, so it is quick when there is none.
+
+    Never raises: what it could not do is said, and stays in the journal for the next time.
+    """
+    path = journal.of_faults()
+    entries = journal.read(path)
+    if not machines.SSH_CONFIG.exists():
+        Harness(lab, {}, path).forget(history.open_faults(entries), "the lab was taken down")
+        return
+    late = history.overdue(entries, time.time())
+    if not late:
+        return
+    try:
+        harness = Harness(lab, machines.shells(lab), path)
+        for fault in late:
+            now = harness.heal(fault.id, "overdue")
+            what = f"fault {fault.id} ({fault.name} on {', '.join(fault.on)})"
+            say(f"{what} was overdue: {now.phase} {now.detail}".strip())
+    except (LabError, OSError) as error:
+        say(f"{len(late)} faults are overdue and could not be healed: {error}")

@@ -1,0 +1,192 @@
+"""Faults of one container, through the engine of its node: they need neither Swarm nor Consul."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults.fault import Fault, On, Part, here, lines, unit, waiting, within
+from faults.kinds import back
+from lab.errors import ConfigError
+
+RUNNING_ONLY = "{name} is {state}, so there is nothing to break"
+SETTINGS = ".[0] | .Config + {HostConfig: .HostConfig}"  # of a container, as the engine takes them
+GROUP = """\
+# cgroup v1 has a hierarchy for memory, v2 has one for everything
+group=/sys/fs/cgroup/memory$(awk -F: '$2 == "memory" { print $3 }' /proc/$pid/cgroup)
+use=usage_in_bytes limit=limit_in_bytes
+if [ ! -d /sys/fs/cgroup/memory ]; then
+  group=/sys/fs/cgroup$(awk -F: '$1 == "0" { print $3 }' /proc/$pid/cgroup)
+  use=current limit=max
+fi"""
+HOG = "echo $$ >$1/cgroup.procs || exit 1\nhead -c 256M /dev/zero | tail >/dev/null"
+SIGNALS = ("KILL", "TERM", "INT", "QUIT", "HUP", "SEGV", "ABRT")
+
+
+class ContainerFault(Fault):
+    """Brought back afterwards, unless it has been replaced."""
+
+    def refusal(self, on: On) -> str | None:
+        if on.container is not None and on.container.state != "running":
+            return RUNNING_ONLY.format(name=on.container.name, state=on.container.state)
+        return None
+
+    def parts(self, on: On) -> list[Part]:
+        return [*super().parts(on), *back.repointing(on)]
+
+    def heal(self, on: On) -> str:
+        return back.bring_back(on)
+
+    def healed(self, on: On) -> str:
+        return back.are_back(on)
+
+
+def id_of(on: On) -> str:
+    assert on.container is not None, "find() lets nothing else through"
+    return on.container.id
+
+
+@dataclass(frozen=True)
+class Stop(ContainerFault):
+    """An orderly end: the stop signal, then the kill after three seconds."""
+
+    name: ClassVar[str] = "stop"
+    phrase: ClassVar[str] = "(?:is|are) stopped"
+
+    def inject(self, on: On) -> str:
+        return f"docker stop -t 3 {id_of(on)} >/dev/null"
+
+
+@dataclass(frozen=True)
+class Kill(ContainerFault):
+    """One signal. SIGKILL is the default; Docker does not restart what was killed in this way."""
+
+    name: ClassVar[str] = "kill"
+    phrase: ClassVar[str] = "is killed(?: with SIG(?P<signal>[A-Z]+))?"
+    signal: str = "KILL"
+
+    def __post_init__(self) -> None:
+        if self.signal not in SIGNALS:
+            raise ConfigError(f"no signal {self.signal!r}", try_next="one of " + ", ".join(SIGNALS))
+
+    def inject(self, on: On) -> str:
+        return f"docker kill -s {self.signal} {id_of(on)} >/dev/null"
+
+
+@dataclass(frozen=True)
+class Pause(ContainerFault):
+    """Frozen: its connections stay open and nothing answers on them."""
+
+    name: ClassVar[str] = "pause"
+    phrase: ClassVar[str] = "is paused"
+
+    def parts(self, on: On) -> list[Part]:
+        return Fault.parts(self, on)  # it keeps its port
+
+    def inject(self, on: On) -> str:
+        return f"docker pause {id_of(on)} >/dev/null"
+
+
+@dataclass(frozen=True)
+class Restart(ContainerFault):
+    """An orderly end, and at once a new beginning."""
+
+    name: ClassVar[str] = "restart"
+    phrase: ClassVar[str] = "is restarted"
+
+    def inject(self, on: On) -> str:
+        return f"docker restart -t 3 {id_of(on)} >/dev/null"
+
+
+@dataclass(frozen=True)
+class Remove(ContainerFault):
+    """Gone, with its volumes kept. Its settings are kept too: the undo makes it again from them."""
+
+    name: ClassVar[str] = "remove"
+    phrase: ClassVar[str] = "is removed"
+
+    def inject(self, on: On) -> str:
+        return lines(
+            f"docker inspect {id_of(on)} | jq '{SETTINGS}' >{on.home}/container",
+            f"test -s {on.home}/container || exit 1",
+            f"docker rm -f {id_of(on)} >/dev/null",
+        )
+
+    def refusal(self, on: On) -> str | None:
+        return None  # a stopped one can be removed as well
+
+    def heal(self, on: On) -> str:
+        name = _name(on)
+        create = f"http://localhost/containers/create?name={name}"
+        make = (
+            "curl -fsS --unix-socket /var/run/docker.sock -H 'Content-Type: application/json' "
+            f"-d @{on.home}/container '{create}' >/dev/null"
+        )
+        start = f" && docker start {name} >/dev/null" if _ran(on) else ""
+        return lines(
+            back.functions(on),
+            "engine || exit 1",
+            f"state {name} >/dev/null || replaced {id_of(on)} {name} || {{ {make}{start}; }}",
+        )
+
+    def healed(self, on: On) -> str:
+        name = _name(on)
+        return lines(
+            back.functions(on),
+            "engine || exit 1",
+            f'state {name} >/dev/null || replaced {id_of(on)} {name} || {{ echo "{name} is gone"; exit 1; }}',
+        )
+
+
+def _name(on: On) -> str:
+    assert on.container is not None, "find() lets nothing else through"
+    return on.container.name
+
+
+def _ran(on: On) -> bool:
+    return on.container is not None and on.container.state == "running"
+
+
+@dataclass(frozen=True)
+class OutOfMemory(ContainerFault):
+    """The container's memory is limited to little more than it uses, and a hog in its group takes the rest.
+
+    The kernel kills the container's process, which was made its first choice. The hog asks for at most
+    256 MiB and is a unit of the fault.
+    """
+
+    name: ClassVar[str] = "out-of-memory"
+    phrase: ClassVar[str] = "runs out of memory(?: with (?P<spare>\\d+) MiB to spare)?"
+    spare: int = 16  # MiB above what it uses
+
+    def __post_init__(self) -> None:
+        within("spare memory", self.spare, 4, 128, "MiB")
+
+    def inject(self, on: On) -> str:
+        inspect = f"docker inspect -f '{{{{.State.%s}}}}' {id_of(on)}"
+        return lines(
+            f"pid=$({inspect % 'Pid'})",
+            GROUP,
+            "echo 1000 >/proc/$pid/oom_score_adj",
+            f"echo $(($(cat $group/memory.$use) + {self.spare} * 1048576)) >$group/memory.$limit || exit 1",
+            here(HOG, f"{on.home}/hog"),
+            unit(on, "hog", f"/bin/bash {on.home}/hog $group"),
+            waiting(on),
+            f'killed() {{ [ "$({inspect % "OOMKilled"})" = true ]; }}',
+            'until_true 5 killed || { echo "the kernel did not kill it in $(stretched 5) s"; exit 1; }',
+        )
+
+    def heal(self, on: On) -> str:
+        # A container that was started again has a new group, without the limit.
+        free = FREE.format(id=id_of(on)).strip()
+        return lines(f"systemctl stop {on.mark}-hog 2>/dev/null", free, back.bring_back(on))
+
+
+FREE = """
+for limit in /sys/fs/cgroup/memory/docker/{id}/memory.limit_in_bytes
+do [ -e $limit ] && echo -1 >$limit
+done
+for limit in /sys/fs/cgroup/docker/{id}/memory.max /sys/fs/cgroup/system.slice/docker-{id}.scope/memory.max
+do [ -e $limit ] && echo max >$limit
+done
+"""

@@ -1,0 +1,101 @@
+"""Faults of a node's daemons: its Docker engine, its Consul agent, its Registrator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults.fault import Fault, On, Part, lines, waiting
+from faults.kinds import back
+
+
+@dataclass(frozen=True)
+class DockerStop(Fault):
+    """The engine stops in an orderly way, and its containers with it."""
+
+    name: ClassVar[str] = "docker-stop"
+    phrase: ClassVar[str] = "(?:has|have) (?:its|their) Docker daemon stopped"
+    takes: ClassVar[str] = "nodes"
+
+    def parts(self, on: On) -> list[Part]:
+        return [*super().parts(on), *back.repointing(on)]
+
+    def inject(self, on: On) -> str:
+        return "systemctl stop docker.service"
+
+    def heal(self, on: On) -> str:
+        return lines(
+            "systemctl reset-failed docker.service 2>/dev/null",
+            "systemctl start docker.service",
+            back.bring_back(on),
+        )
+
+    def healed(self, on: On) -> str:
+        return back.are_back(on)
+
+
+@dataclass(frozen=True)
+class DockerKill(DockerStop):
+    """The engine's process is killed; systemd starts it again after a second."""
+
+    name: ClassVar[str] = "docker-kill"
+    phrase: ClassVar[str] = "(?:has|have) (?:its|their) Docker daemon killed"
+
+    def inject(self, on: On) -> str:
+        return "systemctl kill --kill-who=main -s KILL docker.service"
+
+
+@dataclass(frozen=True)
+class ConsulStop(Fault):
+    """The Consul agent stops: on the master that is the server, with its catalogue and its checks."""
+
+    name: ClassVar[str] = "consul-stop"
+    phrase: ClassVar[str] = "(?:has|have) (?:its|their) Consul agent stopped"
+    takes: ClassVar[str] = "nodes"
+
+    def inject(self, on: On) -> str:
+        return "systemctl stop consul.service"
+
+    def heal(self, on: On) -> str:
+        return lines("systemctl reset-failed consul.service 2>/dev/null", "systemctl start consul.service")
+
+    def healed(self, on: On) -> str:
+        # The server is back when it leads; a client may be cut off from it by something else.
+        path, seen = ("status/leader", ":8300") if on.node == on.lab.master else ("agent/self", "Config")
+        answers = f"answers() {{ ask http://localhost:8500/v1/{path} 2>/dev/null | grep -q {seen}; }}"
+        return lines(waiting(on), answers, 'until_true 15 answers || { echo "no answer of Consul"; exit 1; }')
+
+
+@dataclass(frozen=True)
+class ConsulKill(ConsulStop):
+    """The agent's process is killed; systemd starts it again after a second."""
+
+    name: ClassVar[str] = "consul-kill"
+    phrase: ClassVar[str] = "(?:has|have) (?:its|their) Consul agent killed"
+
+    def inject(self, on: On) -> str:
+        return "systemctl kill --kill-who=main -s KILL consul.service"
+
+
+@dataclass(frozen=True)
+class RegistratorStop(Fault):
+    """Registrator stops: what starts or ends on the node meanwhile is not seen."""
+
+    name: ClassVar[str] = "registrator-stop"
+    phrase: ClassVar[str] = "(?:has|have) (?:its|their) Registrator stopped"
+    takes: ClassVar[str] = "nodes"
+
+    def inject(self, on: On) -> str:
+        return "docker stop -t 1 registrator >/dev/null"
+
+    def heal(self, on: On) -> str:
+        # gone is not this fault's doing
+        return lines(back.functions(on), "engine || exit 1", "back registrator registrator")
+
+    def healed(self, on: On) -> str:
+        return lines(back.functions(on), "engine || exit 1", "is_back registrator registrator")
+
+    def refusal(self, on: On) -> str | None:
+        if not any(one.name == "registrator" for one in on.running):
+            return f"no Registrator runs on {on.node.name}"
+        return None

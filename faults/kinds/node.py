@@ -1,0 +1,119 @@
+"""Faults of whole nodes, from the host: no timer on a dead node could end them, so the journal does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults.fault import HOST, Fault, On, Part, lines, waiting
+from faults.host import machine, only_ours
+from faults.kinds import back
+
+
+class NodeFault(Fault):
+    """Undone by power; then what ran on the node is brought back, unless it has been replaced."""
+
+    takes: ClassVar[str] = "nodes"
+    docker: ClassVar[str]  # words for a container node's engine
+    vagrant: ClassVar[str]  # words for Vagrant, with virtual machines
+
+    def parts(self, on: On) -> list[Part]:
+        return [
+            Part(HOST, self.inject(on), self.heal(on), self.healed(on)),
+            Part(on.node.name, "", back.bring_back(on), back.are_back(on), timed=False),
+            *back.repointing(on),
+        ]
+
+    def inject(self, on: On) -> str:
+        if on.lab.provider != "docker":
+            return f"vagrant {self.vagrant} {on.node.name}"
+        return lines(
+            only_ours(on.lab, on.node), f"docker {self.docker} {machine(on.lab, on.node)} >/dev/null"
+        )
+
+    def heal(self, on: On) -> str:
+        if on.lab.provider != "docker":
+            return f"vagrant up {on.node.name}"
+        # `docker start` does nothing to a node that runs.
+        return lines(only_ours(on.lab, on.node), f"docker start {machine(on.lab, on.node)} >/dev/null")
+
+    def healed(self, on: On) -> str:
+        if on.lab.provider != "docker":
+            return f"vagrant status {on.node.name} --machine-readable | grep -q ',state,running'"
+        state = f"docker inspect -f '{{{{.State.Status}}}}' {machine(on.lab, on.node)}"
+        return lines(only_ours(on.lab, on.node), f'now=$({state}); echo "$now"; [ "$now" = running ]')
+
+
+@dataclass(frozen=True)
+class PowerCut(NodeFault):
+    """Everything on the node ends at once, unwritten data included."""
+
+    name: ClassVar[str] = "power-cut"
+    phrase: ClassVar[str] = "(?:loses|lose) power"
+    docker: ClassVar[str] = "kill"
+    vagrant: ClassVar[str] = "halt -f"
+
+
+# A client that was killed leaves its engine stopping the node, which would go down again after the start.
+STAYS_UP = """\
+same=0 last=
+stays_up() {{
+  docker start {name} >/dev/null 2>&1
+  now=$(docker inspect -f '{{{{.State.Status}}}} {{{{.State.StartedAt}}}}' {name})
+  case $now in "$last") same=$((same + 1)) ;; *) same=0 last=$now ;; esac
+  case $now in running*) [ $same -ge 15 ] ;; *) false ;; esac
+}}
+until_true 30 stays_up"""
+
+
+class OrderlyFault(NodeFault):
+    """A node that its engine takes down in its own time."""
+
+    def heal(self, on: On) -> str:
+        if on.lab.provider != "docker":
+            return super().heal(on)
+        return lines(only_ours(on.lab, on.node), waiting(on), STAYS_UP.format(name=machine(on.lab, on.node)))
+
+
+@dataclass(frozen=True)
+class Halt(OrderlyFault):
+    """An orderly stop of the node."""
+
+    name: ClassVar[str] = "halt"
+    phrase: ClassVar[str] = "(?:is|are) halted"
+    docker: ClassVar[str] = "stop -t 20"
+    vagrant: ClassVar[str] = "halt"
+
+
+@dataclass(frozen=True)
+class Reboot(OrderlyFault):
+    """An orderly stop and a start."""
+
+    name: ClassVar[str] = "reboot"
+    phrase: ClassVar[str] = "(?:is|are) rebooted"
+    docker: ClassVar[str] = "restart -t 20"
+    vagrant: ClassVar[str] = "reload"
+
+
+@dataclass(frozen=True)
+class Freeze(NodeFault):
+    """Every process of the node stands still, its SSH server too. Container nodes only."""
+
+    name: ClassVar[str] = "freeze"
+    phrase: ClassVar[str] = "(?:freezes|freeze)"
+    docker: ClassVar[str] = "pause"
+    vagrant: ClassVar[str] = ""
+
+    def refusal(self, on: On) -> str | None:
+        if on.lab.provider != "docker":
+            return f"only a container node can be frozen; these are of {on.lab.provider}"
+        return None
+
+    def heal(self, on: On) -> str:
+        name = machine(on.lab, on.node)
+        paused = f"[ \"$(docker inspect -f '{{{{.State.Paused}}}}' {name})\" = true ]"
+        return lines(
+            only_ours(on.lab, on.node),
+            f"if {paused}; then docker unpause {name} >/dev/null; fi",
+            super().heal(on),
+        )

@@ -1,0 +1,134 @@
+"""Faults of a node's resources: its processor, its memory, its disk, its clock. Each is a unit or a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults.fault import Fault, On, here, lines, unit, within
+
+FREE_MEMORY = 512  # MiB that a memory hog leaves
+FREE_DISK = 1024  # MiB that a disk fill leaves
+
+
+class UnitFault(Fault):
+    """A process of the fault, as a unit with its id that also ends by itself."""
+
+    takes: ClassVar[str] = "nodes"
+
+    def program(self, on: On) -> str:
+        raise NotImplementedError
+
+    def inject(self, on: On) -> str:
+        return lines(
+            here(self.program(on), f"{on.home}/program"),
+            unit(on, "load", f"/bin/bash {on.home}/program"),
+        )
+
+    def heal(self, on: On) -> str:
+        return f"systemctl stop {on.mark}-load 2>/dev/null"
+
+    def healed(self, on: On) -> str:
+        return f"if systemctl is-active -q {on.mark}-load; then echo the load runs; exit 1; fi"
+
+
+@dataclass(frozen=True)
+class Cpu(UnitFault):
+    """Loops that want a processor each; on container nodes that is the host's."""
+
+    name: ClassVar[str] = "cpu"
+    phrase: ClassVar[str] = "(?:burns|burn)(?: (?P<workers>\\d+))? processors?"
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        within("processors", self.workers, 1, 64, "")
+
+    def program(self, on: On) -> str:
+        return f"for _ in $(seq {self.workers}); do (while :; do :; done) & done; wait"
+
+
+@dataclass(frozen=True)
+class Memory(UnitFault):
+    """Memory that is taken and touched; 512 MiB stay free, or it is refused."""
+
+    name: ClassVar[str] = "memory"
+    phrase: ClassVar[str] = "(?:has|have) (?P<mb>\\d+) MiB of memory taken"
+    mb: int = 256
+
+    def __post_init__(self) -> None:
+        within("memory", self.mb, 1, 65536, "MiB")
+
+    def program(self, on: On) -> str:
+        return f"exec python3 -c 'import time; held = b\"x\" * ({self.mb} << 20); time.sleep(3600)'"
+
+    def inject(self, on: On) -> str:
+        free = "$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)"
+        return lines(
+            f"[ {free} -ge {self.mb + FREE_MEMORY} ] || "
+            f'{{ echo "{FREE_MEMORY} MiB must stay free; there are {free}" >&2; exit 75; }}',
+            super().inject(on),
+        )
+
+
+@dataclass(frozen=True)
+class Disk(Fault):
+    """A file on the disk of the engine and of Consul; 1024 MiB stay free, or it is refused."""
+
+    name: ClassVar[str] = "disk"
+    phrase: ClassVar[str] = "(?:has|have) (?P<mb>\\d+) MiB of disk taken"
+    takes: ClassVar[str] = "nodes"
+    mb: int = 512
+
+    def __post_init__(self) -> None:
+        within("disk", self.mb, 1, 1_048_576, "MiB")
+
+    def inject(self, on: On) -> str:
+        free = f"$(df -m --output=avail {on.home} | tail -1 | tr -d ' ')"
+        return lines(
+            f"[ {free} -ge {self.mb + FREE_DISK} ] || "
+            f'{{ echo "{FREE_DISK} MiB must stay free; there are {free}" >&2; exit 75; }}',
+            f"fallocate -l {self.mb}M {on.home}/fill",
+        )
+
+    def heal(self, on: On) -> str:
+        return f"rm -f {on.home}/fill"
+
+    def healed(self, on: On) -> str:
+        return f"test ! -e {on.home}/fill"
+
+
+@dataclass(frozen=True)
+class Clock(Fault):
+    """The node's clock jumps. The undo counts with the kernel's uptime, which did not."""
+
+    name: ClassVar[str] = "clock"
+    phrase: ClassVar[str] = "(?:has|have) (?:its|their) clock (?P<by>-?\\d+) seconds ahead"
+    takes: ClassVar[str] = "nodes"
+    by: int = 60  # seconds; negative: behind
+
+    def __post_init__(self) -> None:
+        within("clock step", self.by, -86_400, 86_400, "s")
+
+    def refusal(self, on: On) -> str | None:
+        if on.lab.provider == "docker":
+            return "a container node has no clock of its own: it would be the host's"
+        return None
+
+    def inject(self, on: On) -> str:
+        boot = "awk -v now=$(date +%s.%N) '{ printf \"%.3f\\n\", now - $1 }' /proc/uptime"
+        return lines(
+            "systemctl stop systemd-timesyncd chrony 2>/dev/null",
+            f"{boot} >{on.home}/boot || exit 1",
+            f'date -s "{self.by} seconds" >/dev/null',
+        )
+
+    def heal(self, on: On) -> str:
+        true_time = f"awk -v boot=$(cat {on.home}/boot) '{{ printf \"%.3f\", boot + $1 }}' /proc/uptime"
+        return lines(
+            f'if [ -s {on.home}/boot ]; then date -s "@$({true_time})" >/dev/null && rm {on.home}/boot; fi',
+            "systemctl start systemd-timesyncd chrony 2>/dev/null",
+            "true",
+        )
+
+    def healed(self, on: On) -> str:
+        return f"test ! -e {on.home}/boot"

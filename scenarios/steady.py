@@ -1,0 +1,66 @@
+"""Steady state: every node and component answers, so does the service, and no fault is open or left over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from faults.harness import Harness
+from faults.leftovers import leftovers
+from lab import machines
+from lab.clients.proxy import ProxyClient
+from lab.config import Lab
+from lab.errors import LabError
+from lab.shell import Shell
+from lab.waiting import wait_until
+from provisioning import provision
+
+
+def unsteady(lab: Lab, shells: Mapping[str, Shell], harness: Harness) -> list[str]:
+    """What is not as it should be, a line each; nothing when the lab is steady."""
+    looks: tuple[Callable[[], list[str]], ...] = (
+        lambda: [f"{fault.name} {fault.id} is open on {', '.join(fault.on)}" for fault in harness.open()],
+        lambda: [f"{name} does not answer over SSH" for name in _silent(lab)],
+        lambda: _ill(lab, shells),
+        lambda: leftovers(shells),
+        lambda: _unserved(lab),
+    )
+    for look in looks:  # the first that finds something explains the later ones
+        wrong = look()
+        if wrong:
+            return wrong
+    return []
+
+
+def wait_steady(lab: Lab, shells: Mapping[str, Shell], harness: Harness, limit: float) -> None:
+    """Wait until the lab is steady. Raises TimedOut with what is not as it should be."""
+
+    def is_steady() -> bool:
+        wrong = unsteady(lab, shells, harness)
+        if wrong:
+            raise LabError("not steady", last_seen="\n".join(wrong))
+        return True
+
+    wait_until(is_steady, limit, "the lab to be steady", try_next="lab status")
+
+
+def _silent(lab: Lab) -> list[str]:
+    return sorted(machines.names(lab) - machines.answering(lab))
+
+
+def _ill(lab: Lab, shells: Mapping[str, Shell]) -> list[str]:
+    try:
+        seen = provision.look(lab, shells)
+    except LabError as error:
+        return [str(error)]
+    return [f"{component} on {node}: {wrong}" for (component, node), wrong in seen.items() if wrong]
+
+
+def _unserved(lab: Lab) -> list[str]:
+    proxy = ProxyClient(lab)
+    try:
+        proxy.books()
+    except LabError as error:
+        return [str(error)]
+    finally:
+        proxy.close()
+    return []

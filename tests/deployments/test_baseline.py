@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from deployments import baseline, by_hand
+from lab import config, waiting
+from lab.errors import LabError
+from lab.testing import FakeShell, said
+
+LAB = config.load(config.LAB_FILE)
+BOOKS = LAB.service("books-service")
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "PAUSE", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("book", "kept"),
+    [
+        (dict(baseline.BOOKS[0]), dict(baseline.BOOKS[0])),
+        ({**baseline.BOOKS[0], "release": "1.1", "rating": 5}, dict(baseline.BOOKS[0])),
+        ({"_id": "9"}, {"_id": "9"}),
+        ({}, {}),
+    ],
+    ids=["as it is", "with more fields", "with fewer", "empty"],
+)
+def test_a_book_is_kept_without_what_a_release_adds(book: dict[str, object], kept: dict[str, object]) -> None:
+    assert baseline.kept(book) == kept
+
+
+def test_the_books_differ_in_their_ids_and_have_every_field() -> None:
+    assert [book["_id"] for book in baseline.BOOKS] == ["1", "2", "3"]
+    assert {frozenset(book) for book in baseline.BOOKS} == {baseline.FIELDS}
+
+
+class FakeProxy:
+    """In place of ProxyClient: books in memory, and what was asked of them."""
+
+    def __init__(self, books: list[dict[str, Any]], refuses: int = 0) -> None:
+        self.there, self.refuses = books, refuses
+        self.asked: list[tuple[str, str]] = []
+        self.closed = False
+
+    def books(self) -> list[dict[str, Any]]:
+        if self.refuses:
+            self.refuses -= 1
+            raise LabError("502 to GET /api/v1/books")
+        return self.there
+
+    def put(self, book: dict[str, Any]) -> None:
+        self.asked.append(("put", book["_id"]))
+
+    def delete(self, book_id: str) -> None:
+        self.asked.append(("delete", book_id))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+ONE, TWO, THREE = (dict(book) for book in baseline.BOOKS)
+MENDED: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str]]]] = {
+    "all there": ([ONE, TWO, THREE], []),
+    "with a field of a release": ([{**ONE, "rating": 5}, TWO, THREE], []),
+    "none": ([], [("put", "1"), ("put", "2"), ("put", "3")]),
+    "one changed": ([ONE, {**TWO, "title": "other"}, THREE], [("put", "2")]),
+    "one too many": ([ONE, TWO, THREE, {"_id": "9"}], [("delete", "9")]),
+    "an id that is a number": ([ONE, TWO, THREE, {"_id": 9}], [("delete", "9")]),
+}
+
+
+@pytest.mark.parametrize("case", MENDED)
+def test_only_the_difference_in_books_is_mended(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, asked = MENDED[case]
+    proxy = FakeProxy(there, refuses=2)
+    monkeypatch.setattr(baseline, "ProxyClient", lambda lab: proxy)
+    baseline.ensure_books(LAB)
+    assert (proxy.asked, proxy.closed) == (asked, True)
+
+
+def shell(live: str, answers: bool) -> FakeShell:
+    return FakeShell(
+        {
+            r"color\?raw": said(f"{live}\n200" if live else "\n404"),
+            r"-m 3 -o /dev/null http://10\.100\.199\.200/api": said(exit=0 if answers else 22),
+            "": said("[]"),
+        }
+    )
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """The larger steps of a first release, noted in place of done."""
+    steps: list[tuple[object, ...]] = []
+    monkeypatch.setattr(
+        by_hand, "deploy", lambda lab, master, s, release, say: steps.append(("deploy", release))
+    )
+    monkeypatch.setattr(baseline, "revive", lambda master, s, color: steps.append(("revive", color)))
+    return steps
+
+
+@pytest.mark.parametrize(
+    ("live", "answers", "steps"),
+    [
+        ("", False, [("deploy", "1.0")]),
+        ("green", True, []),
+        ("green", False, [("revive", "green")]),
+    ],
+    ids=["never deployed", "answers", "does not answer"],
+)
+def test_a_first_release_is_made_only_where_there_is_none(
+    live: str, answers: bool, steps: list[tuple[object, ...]], called: list[tuple[object, ...]]
+) -> None:
+    baseline.first_release(LAB, shell(live, answers), BOOKS, lambda line: None)
+    assert called == steps
+
+
+@pytest.mark.parametrize("color", ["blue", "green"])
+def test_a_color_is_brought_back_as_a_new_container_never_renamed_by_compose(color: str) -> None:
+    entry = json.dumps([{"Service": {"Address": "", "Port": 1}, "Node": {"Address": "10.100.199.202"}}])
+    shell = FakeShell({"v1/health/service": said(entry), "": said()}, node="swarm-master")
+    baseline.revive(shell, LAB.services[0], color)
+    steps = [script.rsplit("docker-compose ")[1] for script in shell.ran(rf"docker-compose .*{color}")]
+    assert steps == [f"rm -sf {color}", f"up -d --no-deps {color}"]
+
+
+class Building:
+    """Jenkins, whose builds write the service's definition, and the master's shell, which removes it.
+
+    A definition that is there long enough brings another build, `heals` times at most.
+    """
+
+    node = "swarm-master"
+
+    def __init__(self, looks: list[bool], heals: int = 0) -> None:
+        self.looks, self.heals, self.defined = looks, heals, True
+
+    def building(self) -> bool:
+        busy = self.looks.pop(0) if self.looks else False
+        self.defined = self.defined or busy
+        if not busy and self.defined and self.heals:
+            self.heals -= 1
+            self.looks = [True]
+        return busy
+
+    def run(self, script: str, **_: object) -> None:
+        assert "rm -f /etc/consul.d/service-*.json" in script
+        self.defined = False
+
+
+@pytest.mark.parametrize(
+    "looks", [[], [True], [True, True, True], [False, True], [True, False, True, False, True]]
+)
+@pytest.mark.parametrize("heals", [0, 1, 2])
+def test_at_rest_nothing_is_checked_whenever_a_build_ended(looks: list[bool], heals: int) -> None:
+    world: Any = Building(looks, heals)
+    baseline.come_to_rest(world, world)
+    assert (world.defined, world.building()) == (False, False)

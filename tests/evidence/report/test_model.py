@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from evidence import answers, runs
+from evidence.answers import Answer
+from evidence.journal import Entry, Journal
+from evidence.report import model
+from evidence.runs import Run
+from lab import config
+from lab.errors import ConfigError
+
+LAB = config.load(config.LAB_FILE)
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(runs, "FAULTS", tmp_path / "faults.jsonl")
+
+
+def answer(at: float, error: str | None = None) -> Answer:
+    outcome: answers.Outcome = "fail" if error else "ok"
+    return Answer(at, at, at + 0.01, None if error else 200, "1.0", "blue", "n1", error, outcome)
+
+
+@pytest.fixture
+def run() -> Run:
+    """A run of two scenarios, one with a fault and requests, one with neither."""
+    begun = Run(LAB, "pytest features", 7)
+    scenario = begun.begin("First", "A feature")
+    at = scenario.begin
+    told = [answer(at + n / 10, "refused" if 10 < n < 20 else None) for n in range(50)]
+    begun.record("probe", rate=10).write_bytes(b"".join(map(answers.line, told)))
+    begun.journal.write("step", phase="begin", text="When it breaks")
+    begun.journal.add(Entry(at + 1, "fault", {"id": "f", "phase": "injected", "name": "kill"}))
+    begun.journal.write("step", phase="passed", text="When it breaks")
+    begun.journal.write("consul", node="m", check="api", service="books", was="passing", now="critical")
+    begun.end("passed", numbers={"x": 1}, error="")
+    begun.begin("Second")
+    begun.end("failed", numbers={}, error="no")
+    return begun
+
+
+def test_a_run_is_its_scenarios_in_order(run: Run) -> None:
+    report = model.load(run.folder)
+    assert [(one.name, one.verdict, len(one.answers)) for one in report.scenarios] == [
+        ("First", "passed", 50),
+        ("Second", "failed", 0),
+    ]
+    assert (report.facts["seed"], report.warnings) == (7, ())
+
+
+def test_a_scenario_holds_what_happened_in_it(run: Run) -> None:
+    first = model.load(run.folder).scenarios[0]
+    assert [(step.text, step.outcome) for step in first.steps] == [("When it breaks", "passed")]
+    assert [(event.text, event.mood) for event in first.events] == [
+        ("books (api): passing → critical", "bad")
+    ]
+    assert [fault.name for fault in first.faults] == ["kill"]
+    assert (first.judged["failed"], first.numbers) == (9, {"x": 1})
+
+
+def test_the_report_is_plain_data_too(run: Run) -> None:
+    plain = json.loads(json.dumps(model.plain(model.load(run.folder))))
+    first = plain["scenarios"][0]
+    assert (plain["run"], plain["seed"], first["verdict"]) == (run.folder.name, 7, "passed")
+    assert sum(row["requests"] for row in first["by_second"]) == 50
+    assert sum(row["failed"] for row in first["by_second"]) == 9
+
+
+# --- finding ----------------------------------------------------------------------------------------------
+
+
+def test_the_newest_run_is_found_without_a_name(run: Run) -> None:
+    newer = Run(LAB, "pytest", None)
+    assert model.find(None) == newer.folder
+    assert model.find(run.folder.name) == run.folder
+    assert model.find(str(run.folder)) == run.folder
+
+
+def test_an_unknown_run_is_an_error_with_the_nearest_name(run: Run) -> None:
+    with pytest.raises(ConfigError, match=f'did you mean "{run.folder.name}"'):
+        model.find(run.folder.name[:-1] + "x")
+
+
+@pytest.mark.parametrize("name", [None, "20200101-000000"])
+def test_without_any_run_that_is_said(name: str | None) -> None:
+    with pytest.raises(ConfigError, match="no run"):
+        model.find(name)
+
+
+# --- what a run may be left as ----------------------------------------------------------------------------
+
+
+def test_an_empty_folder_is_a_report_that_says_so(tmp_path: Path) -> None:
+    report = model.load(tmp_path)
+    assert report.scenarios == ()
+    assert any("run.json cannot be read" in warning for warning in report.warnings)
+    assert any("journal is empty" in warning for warning in report.warnings)
+
+
+def test_a_run_in_which_nothing_began_is_said(tmp_path: Path) -> None:
+    run = Run(LAB, "pytest", None)
+    run.journal.write("consul", who="Consul", now="does not answer")
+    assert model.load(run.folder).warnings == ("no scenario began in this run",)
+
+
+def test_a_scenario_without_an_end_was_cut(run: Run) -> None:
+    run.begin("Third")
+    run.record("probe").write_bytes(answers.line(answer(1)))
+    third = model.load(run.folder).scenarios[2]
+    assert (third.verdict, third.judged["requests"]) == ("cut", 1)
+    assert "the run ended in the middle" in third.error
+
+
+def test_a_journal_cut_in_the_middle_of_a_line_is_read_up_to_it(run: Run) -> None:
+    text = run.journal.path.read_text()
+    run.journal.path.write_text(text[: text.rindex('"kind": "scenario", "phase": "end"') + 20])
+    report = model.load(run.folder)
+    assert [one.verdict for one in report.scenarios] == ["passed", "cut"]
+    assert len(report.warnings) == 1 and "cut short" in report.warnings[0]
+
+
+def test_a_record_that_is_missing_is_told(run: Run) -> None:
+    (run.folder / "01-first" / "probe.jsonl").unlink()
+    report = model.load(run.folder)
+    assert report.scenarios[0].answers == ()
+    assert any("probe.jsonl is missing" in warning for warning in report.warnings)
+
+
+def test_a_record_cut_in_the_middle_of_a_line_is_read_up_to_it(run: Run) -> None:
+    record = run.folder / "01-first" / "probe.jsonl"
+    record.write_bytes(record.read_bytes()[:-30])
+    report = model.load(run.folder)
+    assert len(report.scenarios[0].answers) == 49
+    assert any("line 50 is cut short" in warning for warning in report.warnings)
+
+
+# --- what happened ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "text", "short", "mood"),
+    [
+        ("consul", {"who": "Consul's checks", "now": "does not answer"},
+         "Consul's checks: does not answer", "silent", "bad"),
+        ("consul", {"node": "n1", "check": "serfHealth", "service": "", "was": "passing", "now": "critical"},
+         "n1 (serfHealth): passing → critical", "n1 critical", "bad"),
+        ("consul", {"color_of": "books", "was": "blue", "now": "green"},
+         "books is live on green", "live: green", "plain"),
+        ("swarm", {"container": "books_blue_1", "node": "n1", "was": "running", "now": ""},
+         "books_blue_1 on n1: running → gone", "blue gone", "bad"),
+        ("swarm", {"container": "registrator", "node": "n1", "was": "", "now": "running"},
+         "registrator on n1: new → running", "registrator running", "good"),
+        ("jenkins", {"job": "books", "build": 4, "was": "building", "now": "FAILURE"},
+         "books #4: FAILURE", "#4 FAILURE", "bad"),
+        ("log", {"node": "m", "source": "/x/watchers.log", "text": ">>> critical"},
+         "m watchers.log: >>> critical", ">>> critical", "plain"),
+        ("log", {"node": "m", "source": "/x/error.log", "text": "2026/11/25 10:21:25 [error] 11#4: *149 no"},
+         "m error.log: 2026/11/25 10:21:25 [error] 11#4: *149 no", "no", "plain"),
+        ("log", {"node": "m", "source": "journal", "text": "2026-11-25T10:21:36.245Z [WARN]  agent: x"},
+         "m journal: 2026-11-25T10:21:36.245Z [WARN]  agent: x", "agent: x", "plain"),
+        ("log", {"node": "m", "source": "journal", "text": "(6 lines more)"}, "m journal: (6 lines more)", "",
+         "plain"),
+    ],
+)  # fmt: skip
+def test_an_entry_is_told_in_words(
+    kind: str, facts: dict[str, object], text: str, short: str, mood: str
+) -> None:
+    entry = Entry(1, kind, facts)
+    assert (model.words(entry), model.short_words(entry), model.mood(entry)) == (text, short, mood)
+
+
+def test_what_was_so_from_the_start_is_no_event() -> None:
+    first = Entry(1, "consul", {"color_of": "books", "now": "blue", "first": True})
+    assert model.events([first]) == []
+
+
+def test_a_flood_of_events_is_bounded() -> None:
+    many = [Entry(n, "log", {"text": "x"}) for n in range(model.MOST_EVENTS + 5)]
+    assert len(model.events(many)) == model.MOST_EVENTS
+
+
+def test_a_build_lasts_from_when_it_was_seen_to_its_end() -> None:
+    def seen(at: float, number: int, now: str) -> Entry:
+        return Entry(at, "jenkins", {"job": "books", "build": number, "now": now, "seconds": 4})
+
+    found = model.builds(
+        [seen(1, 7, "building"), seen(6, 7, "SUCCESS"), seen(20, 8, "FAILURE"), seen(30, 9, "building")]
+    )
+    assert [(one.number, one.begin, one.end, one.result) for one in found] == [
+        (7, 1, 6, "SUCCESS"),
+        (8, 16, 20, "FAILURE"),
+        (9, 30, None, "building"),
+    ]
+
+
+# --- judged again -----------------------------------------------------------------------------------------
+
+
+def test_a_stored_run_is_judged_as_it_was(run: Run, tmp_path: Path) -> None:
+    moved = shutil.move(run.folder, tmp_path / "elsewhere")
+    assert model.recheck(Path(moved)) == []
+
+
+def test_what_came_after_a_scenario_does_not_change_it(run: Run) -> None:
+    Journal(run.journal.path).write("consul", node="m", check="api", was="passing", now="critical")
+    assert model.recheck(run.folder) == []
+
+
+def test_a_changed_answer_is_a_difference(run: Run) -> None:
+    record = run.folder / "01-first" / "probe.jsonl"
+    record.write_bytes(record.read_bytes().replace(b'"fail"', b'"ok"', 1))
+    found = model.recheck(run.folder)
+    assert "First: failed was told as 9, is 8" in found
+
+
+def test_a_changed_number_is_a_difference(run: Run) -> None:
+    path = run.journal.path
+    path.write_text(path.read_text().replace('"longest_outage": 0.9', '"longest_outage": 0.1'))
+    assert model.recheck(run.folder) == ["First: longest_outage was told as 0.1, is 0.9"]
+
+
+def test_a_missing_record_is_a_difference(run: Run) -> None:
+    (run.folder / "01-first" / "probe.jsonl").unlink()
+    assert "First: requests was told as 50, is 0" in model.recheck(run.folder)
+
+
+def test_a_scenario_that_did_not_end_is_a_difference(run: Run) -> None:
+    run.begin("Third")
+    assert model.recheck(run.folder) == ["Third: it did not end, so nothing was told of it"]
+
+
+def test_nothing_to_judge_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing to judge"):
+        model.recheck(tmp_path)
+
+
+def test_what_came_while_it_was_judged_does_not_change_it() -> None:
+    begun = Run(LAB, "pytest", None)
+    begun.begin("First")
+    begun.end("passed")
+    *before, end = begun.journal.path.read_text().splitlines()
+    late = '{"at": 9e9, "kind": "fault", "id": "f", "phase": "injected"}'
+    begun.journal.path.write_text("\n".join([*before, late, end]) + "\n")
+    assert model.recheck(begun.folder) == []

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from evidence import journal
+from evidence.journal import Journal
+
+
+def test_what_is_written_is_read_in_order(tmp_path: Path) -> None:
+    written = Journal(tmp_path / "new" / "journal.jsonl", durable=True)
+    entries = [written.write("fault", id="f1", phase="inject"), written.write("step", text="“quoted”\n")]
+    assert journal.read(written.path) == entries
+
+
+def test_a_journal_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert journal.read(tmp_path / "none.jsonl") == []
+
+
+@pytest.mark.parametrize(
+    "junk", ['{"at": 1.0, "ki', '{"at": 1.0}', "[1]", "null", '{"at": "x", "kind": "y"}']
+)
+def test_a_broken_line_is_passed_over_and_told(tmp_path: Path, junk: str) -> None:
+    path = tmp_path / "journal.jsonl"
+    first = Journal(path).write("step", text="a")
+    with path.open("a") as file:
+        file.write(junk)
+    second = Journal(path).write("step", text="b")
+    told: list[str] = []
+    assert journal.read(path, told.append) == [first, second]
+    assert len(told) == 1 and "line 2" in told[0]
+
+
+def test_threads_do_not_mix_their_lines(tmp_path: Path) -> None:
+    written = Journal(tmp_path / "journal.jsonl")
+    threads = [
+        threading.Thread(target=lambda n=n: [written.write("step", n=n, i=i) for i in range(50)])
+        for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    entries = journal.read(written.path)
+    assert [[e.facts["i"] for e in entries if e.facts["n"] == n] for n in range(4)] == [list(range(50))] * 4

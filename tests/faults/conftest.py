@@ -1,0 +1,87 @@
+"""A lab of fakes: four nodes whose containers are known, and a journal of its own."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faults.harness import Harness
+from faults.targets import Container, Snapshot
+from lab import config
+from lab.config import Lab
+from lab.testing import FakeShell, said
+
+NODES = ("swarm-master", "swarm-node-01", "swarm-node-02", "swarm-node-03")
+BLUE = Container("booksservice_blue_1", "b1" * 32, "swarm-node-01", "running", (32768,))
+GREEN = Container("booksservice_green_1", "9e" * 32, "swarm-node-02", "exited", ())
+DB = Container("booksservice_db_1", "db" * 32, "swarm-node-03", "running", (27017,))
+NGINX = Container("nginx", "a9" * 32, "swarm-master", "running", (80,))
+REGISTRATORS = tuple(
+    Container("registrator", f"{n}e" * 32, node, "running") for n, node in enumerate(NODES[1:])
+)
+THERE = (NGINX, BLUE, GREEN, DB, *REGISTRATORS)
+
+
+def listing(node: str) -> str:
+    """What Docker on a node lists."""
+    return "\n".join(
+        json.dumps(
+            {
+                "Names": one.name,
+                "ID": one.id,
+                "State": one.state,
+                "Ports": ", ".join(f"10.0.0.1:{port}->80/tcp" for port in one.ports),
+            }
+        )
+        for one in THERE
+        if one.node == node
+    )
+
+
+class Node(FakeShell):
+    """A FakeShell that can be closed, as a Shell can."""
+
+    def close(self) -> None:
+        return
+
+
+@pytest.fixture
+def lab() -> Lab:
+    return config.load(config.LAB_FILE)
+
+
+@pytest.fixture
+def snapshot() -> Snapshot:
+    return Snapshot("swarm-master", NODES, "booksservice", frozenset(NODES), THERE, "blue")
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    return random.Random("of the tests")
+
+
+@pytest.fixture
+def shells() -> dict[str, FakeShell]:
+    """Nodes that list their containers and let every script succeed."""
+    tail = {"swarm-master": "\n\nblue"}
+    return {
+        node: Node({r"docker ps -a": said(listing(node) + tail.get(node, "\n")), "": said()}, node=node)
+        for node in NODES
+    }
+
+
+@pytest.fixture
+def host() -> FakeShell:
+    return FakeShell({"": said()}, node="host")
+
+
+@pytest.fixture
+def harness(lab: Lab, shells: dict[str, FakeShell], host: FakeShell, tmp_path: Path) -> Harness:
+    ways: Callable[[str], str] = lambda node: "172.17.0.9"  # noqa: E731
+    return Harness(
+        lab, shells, tmp_path / "faults.jsonl", chance=random.Random("of the tests"), host=host, way=ways
+    )

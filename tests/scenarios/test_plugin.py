@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from evidence import answers, journal, runs
+from evidence.answers import Answer
+from evidence.journal import Entry, Journal
+from evidence.runs import Run
+from lab import config
+from lab.waiting import wait_until
+from scenarios import plugin
+
+pytest_plugins = ["pytester"]
+
+LAB = config.load(config.LAB_FILE)
+ROOT = Path(__file__).parents[2]
+OK = Answer(1.0, 1.0, 1.01, 200, "1.0", "blue", "n1", None)
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(runs, "FAULTS", tmp_path / "faults.jsonl")
+
+
+def run(tmp_path: Path) -> Run:
+    return Run(LAB, "pytest features", 7, tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("The live color is stopped", "the-live-color-is-stopped"),
+        ("a release: <what>!", "a-release-what"),
+        ("…", "scenario"),
+        ("x" * 80, "x" * 60),
+    ],
+)
+def test_a_scenarios_folder_is_its_name(name: str, folder: str) -> None:
+    assert runs.slug(name) == folder
+
+
+@pytest.mark.parametrize(
+    ("name", "example", "full"),
+    [
+        ("Good", {}, "Good"),
+        ("It is stopped", {"how": "stopped", "seconds": "8"}, "It is stopped"),
+        ("Twice", {"how": "well", "n": "2"}, "Twice [well, 2]"),
+    ],
+)
+def test_scenarios_of_an_outline_differ_in_their_names(name: str, example: dict[str, str], full: str) -> None:
+    assert plugin.full_name(name, example) == full
+
+
+@pytest.mark.parametrize(
+    ("tag", "seconds"),
+    [("deadline-600", 600), ("deadline-0", None), ("deadline-", None), ("deadline-9s", None), ("slow", None)],
+)
+def test_a_tag_gives_a_deadline(tag: str, seconds: int | None) -> None:
+    assert plugin.deadline_of(tag) == seconds
+
+
+def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    assert run(tmp_path).folder != run(tmp_path).folder
+
+
+def test_a_run_says_what_it_was(tmp_path: Path) -> None:
+    facts = json.loads((run(tmp_path).folder / "run.json").read_text())
+    assert (facts["lab"], facts["seed"], facts["command"]) == (LAB.name, 7, "pytest features")
+
+
+def test_a_scenario_is_in_the_journal_before_its_first_step(tmp_path: Path) -> None:
+    begun = run(tmp_path)
+    begun.begin("First", "A feature")
+    entries = journal.read(begun.journal.path)
+    assert [(entry.kind, entry.facts["phase"], entry.facts["folder"]) for entry in entries] == [
+        ("scenario", "begin", "01-first")
+    ]
+
+
+def test_the_end_has_the_numbers_and_how_many_entries_they_come_from(tmp_path: Path) -> None:
+    begun = run(tmp_path)
+    scenario = begun.begin("First")
+    begun.record("probe", rate=5).write_bytes(answers.line(OK))
+    numbers = begun.end("passed", numbers={"x": 1})
+    end = journal.read(begun.journal.path)[-1]
+    assert (numbers["requests"], end.facts["judged"], end.facts["entries"]) == (1, numbers, 2)
+    assert runs.requests(scenario.folder) == [OK]
+
+
+def test_faults_of_this_run_are_taken_once_and_older_ones_never(tmp_path: Path) -> None:
+    faults = Journal(runs.FAULTS, durable=True)
+    faults.write("fault", id="old", phase="injected")
+    begun = run(tmp_path)
+    begun.begin("First")
+    faults.write("fault", id="new", phase="injected")
+    assert [e.facts["id"] for e in begun.entries() if e.kind == "fault"] == ["new"]
+    begun.end("passed")
+    assert [e.facts["id"] for e in begun.entries() if e.kind == "fault"] == ["new"]
+
+
+def test_a_fault_by_hand_is_noted_under_the_steps_words(tmp_path: Path) -> None:
+    begun = run(tmp_path)
+    begun.begin("First")
+    step = begun.journal.write("step", phase="begin", text="When the live color is stopped")
+    begun.note_fault(step.at + 1, "books_blue_1")
+    begun.note_fault(step.at + 2, "books_blue_1")
+    found = [entry for entry in begun.entries() if entry.kind == "fault"]
+    assert [(e.at, e.facts["name"], e.facts["target"]) for e in found] == [
+        (step.at + 1, "the live color is stopped", "books_blue_1")
+    ]
+
+
+# --- the plugin, played on small features -------------------------------------------------------------------
+
+CONFTEST = """
+    import time
+    import pytest
+    from pytest_bdd import given, then, when
+    from pathlib import Path
+    from evidence import answers, archive, journal, runs
+    from scenarios import plugin
+    from evidence.answers import Answer
+
+    class NoWatchers:
+        def __init__(self, lab, journal): pass
+        def start(self): pass
+        def stop(self): pass
+
+    def pack(lab, folder, scenario):
+        seen = [entry.kind for entry in journal.read(folder / "journal.jsonl")]
+        path = folder / f"{scenario.name}-evidence.tar.gz"
+        path.write_text("healed" if "healed" in seen[-3:] else "before the heal")
+        return path
+
+    here = Path(__file__).parent
+    runs.RUNS, runs.FAULTS = here / "runs", here / "faults.jsonl"
+    plugin.Watchers, plugin.DEADLINE, archive.collect = NoWatchers, 2, pack
+
+    def pytest_configure(config):
+        config.pluginmanager.register(plugin, "plugin")
+
+    @pytest.fixture
+    def healed(request):
+        yield
+        plugin.running(request.config).journal.write("healed")
+
+    @given("users ask")
+    def ask(request, healed, record_property):
+        record = plugin.running(request.config).record("probe", rate=1)
+        record.write_bytes(answers.line(Answer(1.0, 1.0, 1.5, 503, "", "", "", "http 503", "fail")))
+        record_property("measured", 5)
+
+    @then("all is well")
+    def well(): pass
+
+    @then("all is not well")
+    def ill(): assert False, "as expected"
+
+    @when("nothing ends")
+    def hang(): time.sleep(30)
+"""
+FEATURE = """
+    Feature: Small
+      Scenario: Good
+        Given users ask
+        Then all is well
+      Scenario: Bad
+        Given users ask
+        Then all is not well
+      @known-limit
+      Scenario: Limited
+        Then all is well
+      @deadline-1
+      Scenario: Endless
+        Given users ask
+        When nothing ends
+      Scenario: Hanging
+        When nothing ends
+      Scenario Outline: Twice
+        Then all is <how>
+        Examples:
+          | how  |
+          | well |
+"""
+
+
+@dataclass(frozen=True)
+class Played:
+    """FEATURE played once: what pytest said, where it ran and the folder of its run."""
+
+    said: str
+    place: Path
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    place = tmp_path_factory.mktemp("played")
+    (place / "conftest.py").write_text(textwrap.dedent(CONFTEST))
+    (place / "small.feature").write_text(textwrap.dedent(FEATURE))
+    (place / "test_small.py").write_text("from pytest_bdd import scenarios\nscenarios('.')\n")
+    (place / "pytest.ini").write_text("[pytest]\njunit_family = xunit1\n")
+    options = [
+        "-p",
+        "no:cacheprovider",
+        "--strict-markers",
+        "--junitxml=junit.xml",
+        "--cucumberjson=cucumber.json",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    return Played(done.stdout, place, next((place / "runs").iterdir()))
+
+
+def ends(folder: Path) -> dict[str, Entry]:
+    entries = journal.read(folder / "journal.jsonl")
+    return {e.facts["name"]: e for e in entries if e.kind == "scenario" and e.facts["phase"] == "end"}
+
+
+def test_every_scenario_of_a_session_ends_with_its_verdict(played: Played) -> None:
+    assert {name: end.facts["verdict"] for name, end in ends(played.folder).items()} == {
+        "Good": "passed",
+        "Bad": "failed",
+        "Limited": "known limit",
+        "Endless": "cut",
+        "Hanging": "cut",
+        "Twice [well]": "passed",
+    }
+
+
+def test_a_hanging_scenario_is_cut_at_its_own_deadline(played: Played) -> None:
+    end = ends(played.folder)["Endless"]
+    assert "Timeout (>1.0s)" in end.facts["error"]
+    assert 1 <= end.facts["seconds"] < 10
+
+
+def test_without_a_tag_the_common_deadline_counts(played: Played) -> None:
+    assert "Timeout (>2.0s)" in ends(played.folder)["Hanging"].facts["error"]
+
+
+def test_evidence_is_collected_before_the_heal_and_its_path_printed(played: Played) -> None:
+    archives = sorted(played.folder.glob("*-evidence.tar.gz"))
+    assert [path.read_text() for path in archives] == ["before the heal"] * 3
+    assert f"archive  {archives[0]}" in played.said and f"report   {played.folder}/report.html" in played.said
+
+
+def test_the_command_to_repeat_is_printed(played: Played) -> None:
+    assert "again    pytest -p no:cacheprovider --strict-markers" in played.said
+
+
+def test_numbers_are_properties_in_junit_and_facts_in_the_journal(played: Played) -> None:
+    tree = ElementTree.parse(played.place / "junit.xml")
+    case = next(case for case in tree.iter("testcase") if case.get("name") == "test_good")
+    told = {one.get("name"): one.get("value") for one in case.iter("property")}
+    assert (told["measured"], told["requests"], told["failed"]) == ("5", "1", "1")
+    end = ends(played.folder)["Good"]
+    assert (end.facts["numbers"], end.facts["judged"]["failed"]) == ({"measured": 5}, 1)
+
+
+def test_cucumber_json_and_the_page_are_written(played: Played) -> None:
+    assert len(json.loads((played.place / "cucumber.json").read_text())[0]["elements"]) == 6
+    assert "Endless" in (played.folder / "report.html").read_text()
+
+
+def test_steps_are_in_the_journal_with_what_went_wrong(played: Played) -> None:
+    steps = [e.facts for e in journal.read(played.folder / "journal.jsonl") if e.kind == "step"]
+    failed = [(step["text"], step["error"]) for step in steps if step["phase"] == "failed"]
+    assert failed[0][0] == "Then all is not well" and "as expected" in failed[0][1]
+
+
+def test_without_scenarios_there_is_no_run(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile("def test_other(): pass")
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+    assert not (pytester.path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "seed", "line"),
+    [
+        (["features/chaos", "-k", "a or b"], None, "pytest features/chaos -k 'a or b'"),
+        (["features/chaos"], "a7", "pytest features/chaos --seed a7"),
+        (["--seed", "7"], "7", "pytest --seed 7"),
+        (["--seed=7"], "7", "pytest --seed=7"),
+    ],
+    ids=["no seed", "a seed that was chosen", "a seed that was given", "given in one word"],
+)
+def test_the_command_repeats_the_run(words: list[str], seed: str | None, line: str) -> None:
+    assert plugin.repeated(words, seed) == line
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from lab import config
+from evidence import runs
+runs.FAULTS = Path(sys.argv[1]) / "faults.jsonl"
+run = runs.Run(config.load(config.LAB_FILE), "x", None, Path(sys.argv[1]) / "killed")
+run.begin("Killed")
+run.journal.write("step", phase="begin", text="When it is killed")
+print(run.folder, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_run_is_readable(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    folder = Path(process.stdout.readline().strip())
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    wait_until(lambda: process.returncode is not None, 5, "the end")
+    assert [entry.kind for entry in journal.read(folder / "journal.jsonl")] == ["scenario", "step"]
