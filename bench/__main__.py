@@ -23,7 +23,7 @@ from bench import ansible_reference, evidence, faults, recovery
 from bench.figure import Figure, seconds
 from lab import config, engine, environment, machines
 from lab.clients.jenkins import JenkinsClient
-from lab.config import Lab
+from lab.model import Lab
 
 LAB = str(Path(sys.executable).with_name("lab"))
 
@@ -117,7 +117,7 @@ def _recoveries(
         quick = config.load(Path(file.name))
         say(f"a check every {interval} s: the live color is stopped {runs} times")
         shell = machines.shells(quick)[quick.master.name]
-        build = JenkinsClient(quick).build(quick.services[0].name)  # Consul checks the service from here on
+        build = JenkinsClient(quick).build(quick.main_service.name)  # Consul checks the service from here on
         found = recovery.recover(quick, shell, runs, seed, say)
         shell.close()
     say("share of each link, seconds in the mean:")

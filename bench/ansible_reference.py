@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from lab import machines
-from lab.config import Lab
+from lab.model import Lab
 from provisioning import built, provision
 from provisioning.resources import Container, Directory, File, Folder, Package, Program, Resource, Unit
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from bench.figure import Figure, seconds
 from faults import Fault, Harness, made
 from lab import machines
-from lab.config import Lab
 from lab.errors import CheckFailed
+from lab.model import Lab
 
 ROUNDS = 5
 TARGET = "1 s more than the plain command"

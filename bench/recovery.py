@@ -18,8 +18,8 @@ from lab import machines
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
 from lab.clients.proxy import ProxyClient
-from lab.config import Lab
 from lab.errors import LabError
+from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import limit, wait_until
 from scenarios.steps.healing import container
@@ -83,7 +83,7 @@ class Observer:
     """Looks at Consul, Jenkins and the public address in turn, every 40 ms or so."""
 
     def __init__(self, lab: Lab) -> None:
-        self.service = lab.services[0].name
+        self.service = lab.main_service.name
         self.consul, self.jenkins, self.proxy = ConsulClient(lab), JenkinsClient(lab), ProxyClient(lab)
 
     def follow(self, begin: float, number: int) -> Recovery:
@@ -133,7 +133,7 @@ class Observer:
 def recover(lab: Lab, master: Shell, runs: int, seed: int, say: Callable[[str], None]) -> list[Recovery]:
     """Stop the live color `runs` times, at moments spread over Consul's interval, and watch each healing."""
     observer = Observer(lab)
-    service = lab.services[0]
+    service = lab.main_service
     chance = random.Random(seed)
     found = []
     for run in range(1, runs + 1):
@@ -168,7 +168,7 @@ def swarm_mode(lab: Lab, runs: int) -> list[float]:
     """Seconds from the kill of a Swarm-mode task to the next answer, on the first swarm node's engine."""
     node = lab.swarm_nodes[0]
     shell = machines.shells(lab)[node.name]
-    image = f"{lab.registry}/{lab.services[0].name}:{lab.services[0].releases[0]}"
+    image = f"{lab.registry}/{lab.main_service.name}:{lab.main_service.releases[0]}"
     url = f"http://{node.address}:{REFERENCE_PORT}/health"
     shell.run(f"docker swarm init --advertise-addr {node.address} --listen-addr {node.address}", sudo=True)
     try:

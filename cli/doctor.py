@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lab.config import Lab
 from lab.errors import HostError
+from lab.model import Lab
 from provisioning import doctor as checks
 from provisioning.doctor.facts import Check
 

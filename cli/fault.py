@@ -21,8 +21,8 @@ from faults import history
 from faults.harness import Harness, Plan
 from faults.history import Injected
 from lab import machines, network
-from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError
+from lab.model import Lab
 
 
 @click.group()

@@ -17,8 +17,8 @@ import faults
 from cli import doctor, fault, report, screens, soak
 from deployments import baseline, by_hand
 from lab import config, engine, machines, network, waiting
-from lab.config import Lab
-from lab.errors import CheckFailed, ConfigError, LabError
+from lab.errors import CheckFailed, ConfigError, LabError, nearest
+from lab.model import Lab
 from lab.shell import Shell
 from provisioning import built, provision
 from provisioning import doctor as checks
@@ -91,7 +91,7 @@ def _machines_up(lab: Lab, say: Callable[[str], None]) -> None:
 
 
 def _release(lab: Lab, shells: Mapping[str, Shell], say: Callable[[str], None]) -> None:
-    service = lab.services[0]
+    service = lab.main_service
     fresh = by_hand.live_color(shells[lab.master.name], service) is None
     baseline.first_release(lab, shells[lab.master.name], service, say)
     if fresh:
@@ -159,7 +159,7 @@ def logs(lab: Lab, component: str) -> None:
     if not healths:
         known = sorted({health.component for health in provision.healths(lab)})
         raise ConfigError(
-            f"no component {component!r}{config.nearest(component, known)}",
+            f"no component {component!r}{nearest(component, known)}",
             try_next="one of " + ", ".join(known),
         )
     shells = _shells(lab)
@@ -193,7 +193,7 @@ def deploy(lab: Lab, service: str, release: str) -> None:
 @click.pass_obj
 def reset(lab: Lab) -> None:
     """Back to the baseline: blue with the first release live, no green, three books."""
-    baseline.reset(lab, _shells(lab), lab.services[0])
+    baseline.reset(lab, _shells(lab), lab.main_service)
 
 
 cli.add_command(doctor.doctor)

@@ -13,27 +13,25 @@ from rich.table import Table
 from lab import machines, network
 from lab.clients.consul import ConsulClient
 from lab.clients.swarm import SwarmClient
-from lab.config import Lab
 from lab.errors import LabError
+from lab.model import Lab, other
 from provisioning import provision
-from provisioning.roles.service import COLORS
-from provisioning.templates import project
 
 
 def closing(lab: Lab) -> None:
     """Where everything is, what to paste, what to try next."""
-    address = lab.master.address
+    address, service = lab.master.address, lab.main_service
     click.echo(
         f"""
-books-service   http://{address}{lab.services[0].path}
+{service.name:<15} {lab.public_address(service)}
 Consul          http://{address}:8500/ui/
 Jenkins         http://{address}:8080/
 Swarm           {lab.swarm_endpoint}
 
-  curl http://{address}{lab.services[0].path}
+  curl {lab.public_address(service)}
   docker -H {lab.swarm_endpoint} ps
 
-Next: vagrant ssh {lab.master.name}, or: lab deploy {lab.services[0].name} {lab.services[0].releases[-1]}"""
+Next: vagrant ssh {lab.master.name}, or: lab deploy {service.name} {service.releases[-1]}"""
     )
 
 
@@ -77,7 +75,7 @@ def _services(lab: Lab) -> list[dict[str, Any]]:
     rows = []
     for service in lab.services:
         live = consul.color(service.name)
-        idle = next(color for color in COLORS if color != live) if live else None
+        idle = other(live) if live else None
         rows.append({"service": service.name, "live": live, "idle": idle})
     return rows
 
@@ -85,11 +83,10 @@ def _services(lab: Lab) -> list[dict[str, Any]]:
 def _containers(lab: Lab) -> list[dict[str, Any]]:
     swarm = SwarmClient(lab)
     try:
-        ours = tuple(project(service) + "_" for service in lab.services)
         return [
             {"name": placed.name, "node": placed.node, "state": placed.state, "image": placed.image}
             for placed in swarm.containers()
-            if placed.name.startswith(ours)
+            if any(service.owns(placed.name) for service in lab.services)
         ]
     finally:
         swarm.close()

@@ -9,8 +9,8 @@ from collections import Counter
 import click
 
 from lab import machines, network
-from lab.config import Lab
 from lab.errors import CheckFailed
+from lab.model import Lab
 
 
 @click.command()

@@ -8,12 +8,11 @@ from deployments import by_hand
 from lab import machines
 from lab.clients.jenkins import JenkinsClient
 from lab.clients.proxy import ProxyClient
-from lab.config import Lab, Service
 from lab.errors import LabError
+from lab.model import DATABASE, Lab, Service
 from lab.shell import Shell
 from lab.waiting import limit, wait_until
 from provisioning import built, provision
-from provisioning.templates import project
 
 BOOKS = (
     {"_id": "1", "title": "Blue Mornings", "author": "Ada Winter", "description": "A town wakes up early."},
@@ -44,7 +43,7 @@ def first_release(lab: Lab, master: Shell, service: Service, say: Callable[[str]
 
 
 def _answers(master: Shell, lab: Lab, service: Service) -> bool:
-    url = by_hand.public_address(lab, service)
+    url = lab.public_address(service)
     return master.run(f"curl -fsS -m {limit(3)} -o /dev/null {url}", sudo=False, check=False).exit == 0
 
 
@@ -53,7 +52,7 @@ def revive(master: Shell, service: Service, color: str) -> None:
     by_hand.render_compose(master, service)
     if service.database:
         by_hand.compose(master, service, "up -d --no-recreate db")
-        by_hand.wait_registered(master, f"{service.name}-db")
+        by_hand.wait_registered(master, service.registered(DATABASE))
     by_hand.render_compose(master, service)
     by_hand.start_anew(master, service, color)
     by_hand.restore(master, service, by_hand.direct_test(master, service, color))
@@ -121,7 +120,7 @@ def come_to_rest(master: Shell, jenkins: JenkinsClient) -> None:
 def forget_earlier_databases(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
     """No node keeps records of a database that is no more; the volume in use stays."""
     for node in lab.swarm_nodes:
-        shells[node.name].run(f"docker volume rm {project(service)}_db", check=False)
+        shells[node.name].run(f"docker volume rm {service.volume}", check=False)
 
 
 def reset(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
@@ -138,7 +137,7 @@ def reset(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
     blue, green = service.releases[0], service.releases[-1]
     form = "{{.State.Running}} {{.Config.Image}}"
     running = master.run(
-        f"docker inspect -f '{form}' {by_hand.container(service, 'blue')}",
+        f"docker inspect -f '{form}' {service.container('blue')}",
         sudo=False,
         check=False,
     ).stdout.strip()

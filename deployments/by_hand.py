@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lab.config import RELEASE, Lab, Service
+from lab.config import RELEASE
 from lab.errors import CheckFailed, ConfigError, LabError, TimedOut
+from lab.model import COLORS, DATABASE, Lab, Service, other
 from lab.shell import CommandFailed, Shell
 from lab.waiting import in_words, limit, stretched, wait_until
-from provisioning.roles.service import COLORS, folder, upstream
-from provisioning.templates import project
 
 CONSUL = "http://localhost:8500"
 REGISTERED_TIMEOUT = 30.0
@@ -39,15 +38,10 @@ def ask(options: str = "-fsS") -> str:
     return f"curl {options} -m {limit(5)}"
 
 
-def next_color(live: str | None) -> str:
-    """The idle color: the one a deployment goes to."""
-    return "green" if live == "blue" else "blue"
-
-
 def live_color(master: Shell, service: Service) -> str | None:
     """The color Consul holds for the service, or None before the first deployment."""
     answer = master.run(
-        f"{ask('-sS')} -w '\\n%{{http_code}}' {CONSUL}/v1/kv/services/{service.name}/color?raw", sudo=False
+        f"{ask('-sS')} -w '\\n%{{http_code}}' {CONSUL}/v1/kv/{service.color_key}?raw", sudo=False
     )
     color, _, code = answer.stdout.strip().rpartition("\n")
     if code == "404":
@@ -62,12 +56,8 @@ def live_color(master: Shell, service: Service) -> str | None:
     return color
 
 
-def container(service: Service, color: str) -> str:
-    return f"{project(service)}_{color}_1"
-
-
 def compose(master: Shell, service: Service, words: str, *, check: bool = True) -> None:
-    master.run(f"cd {folder(service)} && docker-compose {words}", sudo=False, check=check, timeout=180)
+    master.run(f"cd {service.folder} && docker-compose {words}", sudo=False, check=check, timeout=180)
 
 
 def registered_at(master: Shell, name: str) -> str | None:
@@ -94,20 +84,20 @@ def wait_registered(master: Shell, name: str) -> str:
 def set_release(master: Shell, service: Service, color: str, release: str) -> None:
     """What a color is to run, in the compose project's .env."""
     word = f"{color.upper()}_RELEASE"
-    master.run(f"sed -i 's/^{word}=.*/{word}={release}/' {folder(service)}/.env")
+    master.run(f"sed -i 's/^{word}=.*/{word}={release}/' {service.folder}/.env")
 
 
 def render_compose(master: Shell, service: Service) -> None:
     """docker-compose.yml from its template, with the database's address from Consul."""
-    path = f"{folder(service)}/docker-compose.yml"
+    path = f"{service.folder}/docker-compose.yml"
     master.run(f"consul-template -consul localhost:8500 -template '{path}.ctmpl:{path}' -once", timeout=30)
 
 
 def ensure_database(master: Shell, service: Service) -> None:
     """The service's database runs and is known to Consul."""
-    if service.database and registered_at(master, f"{service.name}-db") is None:
+    if service.database and registered_at(master, service.registered(DATABASE)) is None:
         compose(master, service, "up -d --no-recreate db")
-        wait_registered(master, f"{service.name}-db")
+        wait_registered(master, service.registered(DATABASE))
 
 
 def start_anew(master: Shell, service: Service, color: str) -> None:
@@ -118,7 +108,7 @@ def start_anew(master: Shell, service: Service, color: str) -> None:
 
 def direct_test(master: Shell, service: Service, color: str) -> str:
     """Ask the new color on its own address and port; answers that address. Raises CheckFailed."""
-    name = f"{service.name}-{color}"
+    name = service.registered(color)
     address: str | None = wait_registered(master, name)
 
     def answering() -> str | None:
@@ -136,7 +126,7 @@ def direct_test(master: Shell, service: Service, color: str) -> str:
             f"{service.name} {color} failed its direct test at http://{address}{service.path}",
             node=master.node,
             last_seen=error.last_seen,
-            try_next=f"docker logs {container(service, color)}",
+            try_next=f"docker logs {service.container(color)}",
         ) from error
 
 
@@ -144,7 +134,7 @@ def restore(master: Shell, service: Service, address: str) -> None:
     """A new database gets the records of the last backup, through the color that answers at `address`."""
     if service.database:
         url = f"http://{address}{service.path}"
-        master.run(f"restore_records.sh {service.name} {container(service, 'db')} {url}")
+        master.run(f"restore_records.sh {service.name} {service.container(DATABASE)} {url}")
 
 
 def write_upstream(master: Shell, service: Service, color: str) -> None:
@@ -152,8 +142,8 @@ def write_upstream(master: Shell, service: Service, color: str) -> None:
 
     When nginx cannot be told, the file is what it was: its next start would send them there all the same.
     """
-    source = f"/data/nginx/templates/{service.name}-{color}-upstream.conf.ctmpl"
-    target = upstream(service)
+    source = service.upstream_template(color)
+    target = service.upstream
     master.run(
         f"cp {target} {target}.before; consul-template -consul localhost:8500 "
         f'-template "{source}:{target}:docker kill -s HUP nginx" -once && rm -f {target}.before || '
@@ -165,7 +155,7 @@ def write_upstream(master: Shell, service: Service, color: str) -> None:
 def set_color(master: Shell, service: Service, color: str | None) -> None:
     """Note the live color in Consul; None forgets it."""
     verb = f"-X PUT -d '{color}'" if color else "-X DELETE"
-    master.run(f"curl -fsS {verb} {CONSUL}/v1/kv/services/{service.name}/color", sudo=False)
+    master.run(f"curl -fsS {verb} {CONSUL}/v1/kv/{service.color_key}", sudo=False)
 
 
 def cut_over(lab: Lab, master: Shell, service: Service, color: str, live: str | None) -> None:
@@ -185,7 +175,7 @@ def cut_over(lab: Lab, master: Shell, service: Service, color: str, live: str | 
         wait_until(
             lambda: master.run(serves, sudo=False),
             SERVED_TIMEOUT,
-            f"{color} to answer at {public_address(lab, service)}",
+            f"{color} to answer at {lab.public_address(service)}",
         )
     except TimedOut as error:
         set_color(master, service, live)
@@ -193,21 +183,16 @@ def cut_over(lab: Lab, master: Shell, service: Service, color: str, live: str | 
             write_upstream(master, service, live)
         raise CheckFailed(
             f"{service.name} stays on {live or 'nothing'}: {color} passed its direct test, "
-            f"but does not answer at {public_address(lab, service)}",
+            f"but does not answer at {lab.public_address(service)}",
             node=master.node,
             last_seen=error.last_seen,
             try_next="lab logs nginx",
         ) from error
 
 
-def public_address(lab: Lab, service: Service) -> str:
-    """Where users ask."""
-    return f"http://{lab.master.address}{service.path}"
-
-
 def _headers(lab: Lab, service: Service) -> str:
     """The command that prints the headers of the answer that users get."""
-    return f"set -o pipefail; {ask()} -o /dev/null -D - {public_address(lab, service)}"
+    return f"set -o pipefail; {ask()} -o /dev/null -D - {lab.public_address(service)}"
 
 
 @contextmanager
@@ -216,7 +201,7 @@ def deployment_lock(master: Shell, service: Service) -> Iterator[str]:
 
     Raises CheckFailed when another one holds it. A deployment that was killed loses it after its TTL.
     """
-    key = f"{CONSUL}/v1/kv/services/{service.name}/lock"
+    key = f"{CONSUL}/v1/kv/{service.lock_key}"
     settings = json.dumps({"TTL": f"{stretched(LOCK_SECONDS):.0f}s", "Behavior": "delete", "LockDelay": "0s"})
     answer = master.run(f"curl -fsS -X PUT -d '{settings}' {CONSUL}/v1/session/create", sudo=False)
     session = json.loads(answer.stdout)["ID"]
@@ -267,7 +252,7 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
         cut_over(lab, master, service, color, live)
         say(f"nginx sends {service.path} to {color} at {address}")
         if live:
-            old = container(service, live)
+            old = service.container(live)
             # Gone already is as good as stopped.
             master.run(f"docker stop {old} || ! docker inspect {old} >/dev/null 2>&1", sudo=False)
     return Deployed(color, release, address)
@@ -281,7 +266,7 @@ def require_serving(lab: Lab, master: Shell, service: Service, live: str | None)
         raise CheckFailed(
             f"Consul notes {live or 'no color'} as live, but {serves[1]} serves the users of {service.name}",
             node=master.node,
-            try_next=f"curl -X PUT -d {serves[1]} {CONSUL}/v1/kv/services/{service.name}/color",
+            try_next=f"curl -X PUT -d {serves[1]} {CONSUL}/v1/kv/{service.color_key}",
         )
 
 
@@ -289,7 +274,7 @@ def _prepare(
     master: Shell, service: Service, release: str, *, live: str | None, say: Callable[[str], None]
 ) -> tuple[str, str]:
     """The idle color runs the release and has passed its direct test; answers the color and its address."""
-    color = next_color(live)
+    color = other(live)
     say(f"{service.name} {release} goes to {color} (live: {live or 'nothing yet'})")
     set_release(master, service, color, release)
     render_compose(master, service)

@@ -12,8 +12,8 @@ import httpx
 
 from evidence import journal
 from lab import machines, network
-from lab.config import Lab
 from lab.errors import LabError
+from lab.model import Lab
 from lab.shell import Shell, in_parallel
 from lab.waiting import limit, stretched
 

@@ -21,8 +21,8 @@ from uuid import uuid4
 from evidence.answers import Answer, Record
 from evidence.sender import TIMEOUT, Schedule
 from lab.clients.proxy import ProxyClient
-from lab.config import Lab
 from lab.errors import ConfigError, LabError, TimedOut
+from lab.model import Lab
 from lab.network import device_towards, require_present
 from lab.waiting import stretched, wait_until
 

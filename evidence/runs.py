@@ -24,7 +24,7 @@ from evidence import answers, archive, journal, measures
 from evidence.answers import Answer
 from evidence.journal import Entry, Journal
 from lab import environment
-from lab.config import Lab
+from lab.model import Lab
 
 RUNS = environment.STATE / "runs"
 FAULTS = journal.of_faults()
@@ -67,7 +67,7 @@ class Run:
         """run.json; again when the seed became known later."""
         facts = {
             "lab": self.lab.name,
-            "service": self.lab.services[0].name,
+            "service": self.lab.main_service.name,
             "started": self.started,
             "command": command,
             "seed": seed,
@@ -130,7 +130,7 @@ class Run:
         assert self.scenario is not None, "no scenario has begun"
         self.take_faults()
         entries = journal.read(self.journal.path)
-        return judged(self.scenario.folder, entries, self.scenario.begin, self.lab.services[0].name), len(
+        return judged(self.scenario.folder, entries, self.scenario.begin, self.lab.main_service.name), len(
             entries
         )
 

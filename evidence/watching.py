@@ -21,7 +21,7 @@ import httpx
 from evidence.journal import Entry, Journal
 from lab import machines
 from lab.clients.swarm import SwarmClient
-from lab.config import Lab
+from lab.model import Lab
 from lab.network import require_present
 from lab.waiting import stretched
 

@@ -12,8 +12,7 @@ from faults.fault import Fault
 from faults.harness import DEFAULT_SECONDS, Harness, heal_overdue
 from faults.history import Injected, open_faults
 from faults.kinds import container, daemon, network, node, resources, shaping
-from lab.config import nearest
-from lab.errors import ConfigError
+from lab.errors import ConfigError, nearest
 
 __all__ = ["DEFAULT_SECONDS", "FAULTS", "Fault", "Harness", "Injected", "heal_overdue", "made", "open_faults"]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from faults.targets import Container, Found, Snapshot, resolve
-from lab.config import Lab, Node
 from lab.errors import ConfigError
+from lab.model import Lab, Node
 from lab.waiting import stretched
 from provisioning.templates import render
 

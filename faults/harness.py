@@ -26,8 +26,8 @@ from faults.history import Injected
 from faults.host import HostShell, machine
 from faults.targets import Found, Snapshot, look
 from lab import machines
-from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError, LabError
+from lab.model import Lab
 from lab.shell import Shell, SshShell
 from lab.waiting import stretched, wait_until
 

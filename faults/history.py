@@ -18,8 +18,7 @@ from typing import Any
 
 from evidence.journal import Entry
 from faults.fault import Part
-from lab.config import nearest
-from lab.errors import ConfigError
+from lab.errors import ConfigError, nearest
 
 KIND = "fault"
 

@@ -6,9 +6,9 @@ import subprocess
 
 from faults.fault import HOST
 from lab import engine
-from lab.config import Lab, Node
 from lab.environment import ROOT
 from lab.machines import MARK
+from lab.model import Lab, Node
 from lab.shell import CommandFailed, Result, unfinished
 from lab.waiting import stretched
 

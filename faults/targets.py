@@ -11,12 +11,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from lab.config import Lab, nearest
-from lab.errors import CheckFailed, ConfigError, LabError
+from lab.errors import CheckFailed, ConfigError, LabError, nearest
+from lab.model import COLORS, DATABASE, Lab, Service, other
 from lab.shell import Shell, in_parallel
 from lab.waiting import limit
-from provisioning.roles.service import COLORS
-from provisioning.templates import project
 
 # Containers that the lab has once, by the words for them.
 PARTS = {"nginx": "nginx", "Jenkins": "jenkins", "the Swarm manager": "swarm-master"}
@@ -53,7 +51,7 @@ class Snapshot:
 
     master: str
     nodes: tuple[str, ...]
-    project: str
+    service: Service
     answering: frozenset[str]
     containers: tuple[Container, ...]
     live: str | None
@@ -110,9 +108,7 @@ def _nodes(snapshot: Snapshot, target: str, chance: random.Random) -> tuple[str,
 
 def _spare(snapshot: Snapshot, others: tuple[str, ...]) -> list[str]:
     busy = {
-        one.node
-        for one in snapshot.containers
-        if one.state == "running" and one.name.startswith(f"{snapshot.project}_")
+        one.node for one in snapshot.containers if one.state == "running" and snapshot.service.owns(one.name)
     }
     spare = [node for node in others if node not in busy]
     if not spare:
@@ -149,7 +145,7 @@ def _shadowed(snapshot: Snapshot, one: Container) -> bool:
     """A leftover: stopped, while one of the same name runs elsewhere and belongs to a service."""
     return (
         one.state != "running"
-        and one.name.startswith(f"{snapshot.project}_")
+        and snapshot.service.owns(one.name)
         and any(other.name == one.name and other.state == "running" for other in snapshot.containers)
     )
 
@@ -158,13 +154,13 @@ def _container_name(snapshot: Snapshot, word: str) -> str:
     if word in PARTS:
         return PARTS[word]
     if word == "the database":
-        return f"{snapshot.project}_db_1"
+        return snapshot.service.container(DATABASE)
     if word not in ("the live color", "the idle color"):
         return word
     if snapshot.live is None:
         raise CheckFailed(f'"{word}" cannot be told: Consul names no live color', try_next="lab status")
-    idle = next(color for color in COLORS if color != snapshot.live)
-    return f"{snapshot.project}_{snapshot.live if word == 'the live color' else idle}_1"
+    color = snapshot.live if word == "the live color" else other(snapshot.live)
+    return snapshot.service.container(color)
 
 
 def parse_containers(node: str, listing: str) -> list[Container]:
@@ -182,8 +178,8 @@ def parse_containers(node: str, listing: str) -> list[Container]:
 
 def look(lab: Lab, shells: Mapping[str, Shell]) -> Snapshot:
     """One round trip a node. A node or engine that does not answer is told by `answering`."""
-    service = lab.services[0]
-    color = f"curl -fsS -m {limit(2)} http://localhost:8500/v1/kv/services/{service.name}/color?raw"
+    service = lab.main_service
+    color = f"curl -fsS -m {limit(2)} http://localhost:8500/v1/kv/{service.color_key}?raw"
 
     def ask(node: str) -> str | None:
         script = f"timeout {limit(5)} {LISTING} 2>/dev/null"
@@ -203,7 +199,7 @@ def look(lab: Lab, shells: Mapping[str, Shell]) -> Snapshot:
     return Snapshot(
         master=lab.master.name,
         nodes=tuple(node.name for node in lab.nodes),
-        project=project(service),
+        service=service,
         answering=frozenset(node for node, answer in answers.items() if answer is not None),
         containers=tuple(
             one for node, answer in answers.items() for one in parse_containers(node, (answer or "").strip())

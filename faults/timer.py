@@ -7,7 +7,7 @@ every five seconds.
 from __future__ import annotations
 
 from faults.fault import HOST, NAME_FILE, Part, here, lines
-from lab.config import Lab
+from lab.model import Lab
 
 EXACT = "--timer-property=AccuracySec=100ms"
 AGAIN = "--property=Restart=on-failure --property=RestartSec=5"

@@ -6,96 +6,23 @@ gives a tree of `Item`; the rules that need more than one value (duplicates, sub
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import yaml
 
-from lab.errors import ConfigError
+from lab.errors import ConfigError, nearest
+from lab.model import Lab, Node, Service
 
 LAB_FILE = Path(__file__).with_name("lab.yml")
 
 PROVIDERS = ("docker", "libvirt", "virtualbox")
 ROLES = ("master", "node")
-REGISTRY_PORT = 5000
-SWARM_PORT = 2375
-
-
-# --- the records ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Node:
-    name: str
-    address: str
-    roles: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Service:
-    name: str
-    path: str
-    port: int
-    database: bool
-    releases: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Lab:
-    name: str
-    provider: str
-    subnet: str
-    check_interval: int
-    nodes: tuple[Node, ...]
-    services: tuple[Service, ...]
-
-    @property
-    def master(self) -> Node:
-        return next(node for node in self.nodes if "master" in node.roles)
-
-    @property
-    def swarm_nodes(self) -> tuple[Node, ...]:
-        return tuple(node for node in self.nodes if "node" in node.roles)
-
-    @property
-    def registry(self) -> str:
-        return f"{self.master.address}:{REGISTRY_PORT}"
-
-    @property
-    def swarm_endpoint(self) -> str:
-        return f"tcp://{self.master.address}:{SWARM_PORT}"
-
-    def node(self, name: str) -> Node:
-        return _named("node", name, self.nodes)
-
-    def service(self, name: str) -> Service:
-        return _named("service", name, self.services)
-
-
-_Named = TypeVar("_Named", Node, Service)
-
-
-def _named(kind: str, name: str, known: tuple[_Named, ...]) -> _Named:
-    for one in known:
-        if one.name == name:
-            return one
-    names = [one.name for one in known]
-    raise ConfigError(
-        f'the lab has no {kind} "{name}"{nearest(name, names)}', try_next=f"one of: {', '.join(names)}"
-    )
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean "x"?`, or nothing when no known word is near."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f'; did you mean "{close[0]}"?' if close else ""
-
 
 # --- what lab.yml may say ---------------------------------------------------------------------------------
 

@@ -10,6 +10,9 @@ LabError             something went wrong inside the lab            exit 5
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class LabError(Exception):
     """What happened, where, what was last seen there and what to try next."""
@@ -53,3 +56,9 @@ class TimedOut(LabError):
 
 class HostError(LabError):
     exit_code = 4
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean "x"?`, or nothing when no known word is near. Pure."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f'; did you mean "{close[0]}"?' if close else ""

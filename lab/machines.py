@@ -19,9 +19,9 @@ import docker
 import vagrant
 
 from lab import engine, ports
-from lab.config import Lab
 from lab.environment import ROOT, STATE
 from lab.errors import HostError, LabError
+from lab.model import Lab
 from lab.shell import SshShell, command_line
 from lab.waiting import wait_until
 

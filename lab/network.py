@@ -17,8 +17,8 @@ from typing import Any
 from docker.errors import DockerException
 
 from lab import engine
-from lab.config import Lab
 from lab.errors import HostError
+from lab.model import Lab
 from lab.waiting import stretched
 
 LABEL = "bluegreen-lab"

@@ -12,8 +12,8 @@ from contextlib import closing
 from typing import Any
 
 from lab import engine
-from lab.config import Lab
 from lab.errors import LabError
+from lab.model import Lab
 from lab.waiting import stretched
 
 SECONDS = 10

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.config import Lab
+from lab.model import Lab
 from provisioning import artifacts, images
 
 NODE_CACHE = Path("/lab-cache")  # where a node sees the host's cache, read-only

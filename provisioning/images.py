@@ -30,8 +30,8 @@ from docker.errors import DockerException, ImageNotFound
 from docker.types import Mount
 
 from lab import engine, root
-from lab.config import Lab
 from lab.errors import HostError, LabError
+from lab.model import Lab
 from lab.waiting import wait_until
 from provisioning.artifacts import architecture, cache_root, inputs_digest, obtain
 

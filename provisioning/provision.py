@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
-from lab.config import Lab
 from lab.errors import CheckFailed
+from lab.model import Lab
 from lab.shell import Shell, in_parallel
 from lab.waiting import wait_until
 from provisioning.built import Built

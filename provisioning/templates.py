@@ -6,15 +6,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lab.config import Lab, Service
+from lab.model import Lab
 from lab.waiting import patience
 from provisioning.resources import MARK
-
-
-def project(service: Service) -> str:
-    """The compose project, as in the article's container names: booksservice_blue_1."""
-    return service.name.replace("-", "")
-
 
 # [[ ]] is ours; {{ }} is left for consul-template and Docker.
 ENVIRONMENT = Environment(
@@ -34,5 +28,5 @@ ENVIRONMENT = Environment(
 
 def render(template: str, lab: Lab, **values: object) -> str:
     """One file of provisioning/files; an unknown variable is an error."""
-    known = {"lab": lab, "mark": MARK, "project": project, "patience": patience()}
+    known = {"lab": lab, "mark": MARK, "patience": patience()}
     return ENVIRONMENT.get_template(template).render(known | values)

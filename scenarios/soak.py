@@ -15,8 +15,8 @@ from evidence.watching import Watchers
 from faults import Fault, Harness, made
 from faults.harness import hold
 from lab.clients.jenkins import JenkinsClient
-from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError, LabError
+from lab.model import Lab
 from lab.shell import Shell
 from scenarios.steady import wait_steady
 
@@ -105,7 +105,7 @@ class Soak:
 
     def _prepare(self) -> None:
         """The baseline, and a first deployment by Jenkins, so that the service is checked and heals."""
-        service = self.lab.services[0]
+        service = self.lab.main_service
         baseline.reset(self.lab, self.shells, service)
         jenkins = JenkinsClient(self.lab)
         build = jenkins.build(service.name)
@@ -123,7 +123,7 @@ class Soak:
             self._say(f"{turn}: not now, {error.what}")
             return None
         self.run.begin(str(turn), "soak")
-        path = self.lab.services[0].path
+        path = self.lab.main_service.path
         with Probe(self.lab, path, RATE, self.run.record("probe", path=path, rate=RATE)):
             outcome = self._break_and_wait(turn, fault)
         self.run.end(outcome.verdict, error=outcome.error, numbers={})

@@ -8,8 +8,8 @@ from faults.harness import Harness
 from faults.leftovers import leftovers
 from lab import machines
 from lab.clients.proxy import ProxyClient
-from lab.config import Lab
 from lab.errors import LabError
+from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import wait_until
 from provisioning import provision

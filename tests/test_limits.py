@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab import config
-from lab.config import Lab
+from lab.model import Lab
 from provisioning import provision
 
 ROOT = Path(__file__).parents[1]

@@ -17,8 +17,7 @@ from evidence import journal, measures, runs
 from evidence.answers import Answer
 from evidence.journal import Entry
 from evidence.measures import FaultWindow
-from lab.config import nearest
-from lab.errors import ConfigError, LabError
+from lab.errors import ConfigError, LabError, nearest
 
 CUT = "cut"
 LANES = ("consul", "swarm", "jenkins", "log")

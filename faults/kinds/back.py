@@ -7,8 +7,6 @@ or one of its name runs elsewhere in the swarm. What replaced it is not this fau
 from __future__ import annotations
 
 from faults.fault import On, Part, containers, lines, waiting
-from provisioning.roles.service import upstream
-from provisioning.templates import project
 
 FUNCTIONS = """\
 replaced() {{  # ID NAME
@@ -65,11 +63,11 @@ until_true 10 turn"""
 
 def repointing(on: On) -> list[Part]:
     """The part on the master that sends users to the live color's new port; none when it was not hit."""
-    service = on.lab.services[0]
-    live = f"{project(service)}_{on.live}_1"
+    service = on.lab.main_service
+    live = service.container(on.live or "")
     if live not in {one.name for one in containers(on)}:
         return []
-    known = REPOINT.format(service=service.name, path=service.path, upstream=upstream(service))
+    known = REPOINT.format(service=service.name, path=service.path, upstream=service.upstream)
     functions = lines(waiting(on), known)
     turn = lines(functions, TURN.format(service=service.name))
     there = lines(functions, f'open || nobody || {{ echo "nginx knows another address of {live}"; exit 1; }}')
@@ -77,9 +75,9 @@ def repointing(on: On) -> list[Part]:
 
 
 def functions(on: On) -> str:
-    service = on.lab.services[0]
+    service = on.lab.main_service
     known = FUNCTIONS.format(
-        project=project(service),
+        project=service.project,
         service=service.name,
         master=on.lab.master.address,
         swarm=on.lab.swarm_endpoint,

@@ -14,8 +14,8 @@ from typing import ClassVar
 
 from faults.fault import Fault, On, lines, within
 from faults.targets import Found, Snapshot, resolve
-from lab.config import Lab
 from lab.errors import ConfigError
+from lab.model import Lab
 from lab.waiting import stretched
 
 SIDES = 2

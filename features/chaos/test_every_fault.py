@@ -14,7 +14,7 @@ from deployments import baseline
 from faults import FAULTS, made
 from faults.leftovers import leftovers
 from faults.targets import look
-from lab.config import Lab
+from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import limit, wait_until
 from scenarios.steps.faults import ScenarioFaults
@@ -110,7 +110,7 @@ def test_every_fault_has_a_sign() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def at_the_baseline(lab: Lab, shells: Mapping[str, Shell]) -> None:
-    baseline.reset(lab, shells, lab.services[0])
+    baseline.reset(lab, shells, lab.main_service)
 
 
 @pytest.mark.parametrize("name", SIGNS)

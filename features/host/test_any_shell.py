@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab import engine, environment, machines
-from lab.config import Lab
+from lab.model import Lab
 
 LAB = str(Path(sys.executable).with_name("lab"))
 ELSEWHERE = "http://192.0.2.1:1"  # nobody is there
@@ -121,12 +121,12 @@ def test_the_whole_life_of_a_lab_goes_on_in_a_shell_that_exports_all_of_them(
 ) -> None:
     shell = {name: value for row in STRANGE.values() for name, value in row.items()}
     shell |= foreign_package(tmp_path) | docker_config(tmp_path, helper="not-there")
-    play = f"cd /vagrant/ansible && ansible-playbook {lab.services[0].name}.yml -i hosts/prod"
+    play = f"cd /vagrant/ansible && ansible-playbook {lab.main_service.name}.yml -i hosts/prod"
     for words in (
         ("up",),
         ("fault", "inject", "stop", "the live color", "--seconds", "2"),
         ("exec", lab.master.name, "--", "bash", "-c", play),
-        ("deploy", lab.services[0].name, lab.services[0].releases[-1]),
+        ("deploy", lab.main_service.name, lab.main_service.releases[-1]),
         ("reset",),
     ):
         done = run(*words, shell=shell, folder=tmp_path)

@@ -10,8 +10,8 @@ from typing import Any
 import consul
 import requests
 
-from lab.config import Lab
 from lab.errors import LabError
+from lab.model import Lab
 from lab.network import require_present
 from lab.waiting import stretched
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from lab.config import Lab
 from lab.errors import LabError
+from lab.model import Lab
 from lab.network import require_present
 from lab.waiting import stretched, wait_until
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import docker
 
-from lab.config import Lab
 from lab.errors import LabError
+from lab.model import Lab
 from lab.network import require_present
 from lab.waiting import stretched
 

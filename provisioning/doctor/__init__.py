@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from lab import environment
-from lab.config import Lab
 from lab.errors import HostError
+from lab.model import Lab
 from provisioning.doctor import engine, host, surroundings
 from provisioning.doctor.facts import Check, Facts
 from provisioning.doctor.observing import observe

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lab.config import Lab
+from lab.model import Lab
 from lab.network import DockerNetwork, Route
 
 State = Literal["ok", "note", "blocker"]

@@ -24,8 +24,8 @@ from docker import DockerClient
 from docker.errors import DockerException, ImageNotFound
 
 from lab import engine, environment, network
-from lab.config import Lab
 from lab.errors import HostError, LabError
+from lab.model import Lab
 from lab.network import Route
 from lab.waiting import SLOW_HOST, stretched
 from provisioning import artifacts, images

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.config import Lab, Node
+from lab.model import Lab, Node
 from lab.waiting import limit
 
 

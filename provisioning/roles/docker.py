@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from lab.config import Lab, Node
+from lab.model import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import File, Package, Resource, Unit
 from provisioning.roles import Health, ask_engine, is_master, responds, unit_logs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.config import Lab, Node
+from lab.model import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import File, Reload, Resource
 from provisioning.roles import Health, ask, is_master

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.config import Lab, Node, Service
+from lab.model import Lab, Node, Service
 from provisioning.built import Built
 from provisioning.resources import Container, Directory, File, OwnFile, Package, Password, Reload, Resource
 from provisioning.roles import Health, ask, container_logs, image, is_master, responds

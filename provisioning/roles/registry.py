@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.config import Lab, Node
+from lab.model import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import File, Folder, Package, Resource, Unit
 from provisioning.roles import Health, is_master, responds, unit_logs

@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-from lab.config import Lab, Node, Service
+from lab.model import COLORS, Lab, Node, Service
 from provisioning.built import Built
 from provisioning.resources import Directory, File, Package, Program, Resource, Unit
 from provisioning.roles import Health, is_master
 from provisioning.templates import render
 
-COLORS = ("blue", "green")
-
-
-def folder(service: Service) -> str:
-    return f"/data/compose/config/{service.name}"
-
-
-def upstream(service: Service) -> str:
-    """The file on the master that tells nginx where the service's live color is."""
-    return f"/data/nginx/upstreams/{service.name}.conf"
-
 
 def _service_files(lab: Lab, service: Service) -> list[Resource]:
     releases = dict(zip(COLORS, (*service.releases, service.releases[-1]), strict=False))
     return [
-        Directory(folder(service), owner="vagrant"),
+        Directory(service.folder, owner="vagrant"),
         File(
-            f"{folder(service)}/docker-compose.yml.ctmpl",
+            f"{service.folder}/docker-compose.yml.ctmpl",
             render("service/docker-compose.yml.ctmpl", lab, service=service, colors=COLORS),
         ),
         # What each color runs is the deployments' to say from then on.
         File(
-            f"{folder(service)}/.env",
+            f"{service.folder}/.env",
             render("service/env", lab, service=service, releases=releases),
             owner="vagrant",
             keep=True,
         ),
         *(
             File(
-                f"/data/nginx/templates/{service.name}-{color}-upstream.conf.ctmpl",
+                service.upstream_template(color),
                 render("service/upstream.conf.ctmpl", lab, service=service, color=color),
             )
             for color in COLORS
         ),
         File(
-            upstream(service),
+            service.upstream,
             render("service/no-upstream.conf", lab, service=service),
             keep=True,
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from os.path import commonprefix
 
-from lab.config import Lab
+from lab.model import Lab
 
 NODES = {
     "10.100.199.200": "swarm-master",

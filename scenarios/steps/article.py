@@ -9,10 +9,9 @@ from pytest_bdd import given, parsers, then, when
 
 from deployments import baseline, by_hand
 from lab.clients.consul import ConsulClient
-from lab.config import Lab
+from lab.model import Lab
 from lab.shell import Result, Shell
 from lab.waiting import wait_until
-from provisioning.roles.service import upstream
 from scenarios.steps.world import Story
 
 
@@ -72,7 +71,7 @@ def color_is(lab: Lab, service: str, color: str) -> None:
 
 @then(parsers.parse("nginx's upstream is {color:w}"))
 def upstream_is(lab: Lab, master: Shell, color: str) -> None:
-    service = lab.services[0]
-    text = master.run(f"cat {upstream(service)}").stdout
+    service = lab.main_service
+    text = master.run(f"cat {service.upstream}").stdout
     address = by_hand.registered_at(master, f"{service.name}-{color}")
     assert f"server {address};" in text, f"{color} is at {address}, but:\n{text}"

@@ -15,8 +15,8 @@ from deployments import baseline
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
 from lab.clients.proxy import ProxyClient
-from lab.config import Lab
 from lab.errors import LabError
+from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import stretched, wait_until
 from provisioning.resources import File

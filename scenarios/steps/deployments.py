@@ -12,8 +12,8 @@ from pytest_bdd import given, parsers, then, when
 
 from deployments import by_hand
 from lab.clients.jenkins import JenkinsClient
-from lab.config import Lab
 from lab.errors import CheckFailed, LabError
+from lab.model import Lab
 from lab.shell import CommandFailed, Shell
 from provisioning.roles.registry import DATA as REGISTRY_DATA
 from scenarios.steps.world import Story

@@ -19,8 +19,8 @@ from evidence import measures
 from faults import FAULTS, Fault, Harness, Injected, made
 from faults.harness import Plan, hold
 from faults.leftovers import leftovers
-from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError
+from lab.model import Lab, other
 from lab.shell import Shell
 from scenarios.steady import unsteady, wait_steady
 from scenarios.steps.verdicts import settled
@@ -160,8 +160,8 @@ def outage_is_long(story: Story, least: float) -> None:
 
 @given("the idle color runs beside the live one")
 def idle_runs(lab: Lab, master: Shell) -> None:
-    service = lab.services[0]
+    service = lab.main_service
     live = by_hand.live_color(master, service)
-    idle = by_hand.next_color(live)
+    idle = other(live)
     by_hand.start_anew(master, service, idle)
     by_hand.direct_test(master, service, idle)

@@ -15,18 +15,15 @@ from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
 from lab.clients.proxy import ProxyClient
 from lab.clients.swarm import Placed, SwarmClient
-from lab.config import Lab, Service
 from lab.errors import LabError
+from lab.model import COLORS, DATABASE, Lab, Service, other
 from lab.shell import Shell
 from lab.waiting import wait_until
-from provisioning.roles.service import COLORS
-from provisioning.templates import project
 from scenarios.steps.deployments import REGISTRY_TAGS, made_release
 from scenarios.steps.world import SETTLED, Story
 
 ON_SWARM = {"stopped": "docker stop", "killed": "docker kill", "removed": "docker rm -f"}
 LOG = "/data/consul/logs/watchers.log"
-PARTS = ("db", *COLORS)
 ADDED: dict[str, object] = {
     "_id": "added",
     "title": "Late",
@@ -37,18 +34,18 @@ ADDED: dict[str, object] = {
 
 def container(lab: Lab, target: str, service: Service | None = None) -> str:
     """The container that a target of the features means now, of the first service unless told."""
-    service = service or lab.services[0]
+    service = service or lab.main_service
     return meant(service, ConsulClient(lab).color(service.name), target)
 
 
 def meant(service: Service, live: str | None, target: str) -> str:
     """The container that a target means while `live` is live. LabError when no color is."""
     if target == "the database":
-        return by_hand.container(service, "db")
+        return service.container(DATABASE)
     if live not in COLORS:
         raise LabError(f"no color of {service.name} is live, so nothing is {target}", last_seen=repr(live))
-    color = live if target == "the live color" else by_hand.next_color(live)
-    return by_hand.container(service, color)
+    color = live if target == "the live color" else other(live)
+    return service.container(color)
 
 
 def last_of_log(master: Shell) -> str:
@@ -58,7 +55,7 @@ def last_of_log(master: Shell) -> str:
 
 def _begin(lab: Lab, story: Story, victim: str) -> None:
     client = JenkinsClient(lab)
-    story.builds = client.last_number(lab.services[0].name)
+    story.builds = client.last_number(lab.main_service.name)
     client.close()
     story.victim = victim
     story.fault_at = time.time()
@@ -130,12 +127,12 @@ def consul_notices(
     lab: Lab, story: Story, limit: int, record_property: Callable[[str, object], None]
 ) -> None:
     consul = ConsulClient(lab)
-    service = lab.services[0].name
+    service = lab.main_service.name
     wait_until(
         lambda: consul.health(service) == "critical",
         limit,
         f"Consul to see {service} critical",
-        try_next="curl http://localhost:8500/v1/health/checks/books-service",
+        try_next=f"curl http://localhost:8500/v1/health/checks/{service}",
     )
     seconds = time.time() - story.fault_at
     record_property("detected_after", round(seconds, 2))
@@ -169,14 +166,14 @@ def answers_again(
     print(f"users were served again {seconds:.1f} s after the fault; {measures.says(since)}")
 
 
-@then("Consul's check of books-service passes")
-def check_passes(lab: Lab) -> None:
+@then(parsers.parse("Consul's check of {service} passes"))
+def check_passes(lab: Lab, service: str) -> None:
     consul = ConsulClient(lab)
     limit = 2 * lab.check_interval + 10
 
     def passes() -> bool:
         # The check is born passing: what counts is that it was made.
-        return consul.asked("books-service") and consul.health("books-service") == "passing"
+        return consul.asked(service) and consul.health(service) == "passing"
 
     wait_until(passes, limit, "the check to be made and to pass")
 
@@ -195,7 +192,7 @@ def healing_ended(master: Shell) -> None:
 @then(parsers.parse("Jenkins ran {count:d} build more"))
 def builds_more(lab: Lab, story: Story, count: int) -> None:
     client = JenkinsClient(lab)
-    ran = client.last_number(lab.services[0].name) - story.builds
+    ran = client.last_number(lab.main_service.name) - story.builds
     client.close()
     assert ran == count
 
@@ -214,14 +211,14 @@ def log_says(lab: Lab, master: Shell, words: str) -> None:
 @then(parsers.parse("nothing is seen in {seconds:d} seconds of Consul's checks"))
 def nothing_seen(lab: Lab, seconds: int) -> None:
     # A fact about a span of time: that the check stays as it is for as long as it would take to notice.
-    consul = ConsulClient(lab)
+    consul, service = ConsulClient(lab), lab.main_service.name
     end = time.monotonic() + seconds
     wait_until(
-        lambda: consul.health("books-service") != "passing" or time.monotonic() > end,
+        lambda: consul.health(service) != "passing" or time.monotonic() > end,
         seconds + 5,
         "the span's end",
     )
-    assert consul.health("books-service") == "passing"
+    assert consul.health(service) == "passing"
 
 
 @then("no book is lost")
@@ -240,7 +237,7 @@ def _books(lab: Lab) -> list[dict[str, object]]:
 
 @then("Consul's catalogue equals the running containers")
 def catalogue_is_true(lab: Lab) -> None:
-    service = lab.services[0]
+    service = lab.main_service
 
     def equal() -> bool:
         wrong = catalogue_differences(service, _containers(lab), _known(lab, service))
@@ -262,14 +259,14 @@ def _containers(lab: Lab) -> tuple[Placed, ...]:
 def _known(lab: Lab, service: Service) -> dict[str, list[str]]:
     """Part of the service (db, blue, green) -> the nodes on which Consul knows one."""
     consul = ConsulClient(lab)
-    return {part: [one.node for one in consul.instances(f"{service.name}-{part}")] for part in PARTS}
+    return {part: [one.node for one in consul.instances(service.registered(part))] for part in service.parts}
 
 
 def catalogue_differences(
     service: Service, placed: Sequence[Placed], known: Mapping[str, Sequence[str]]
 ) -> list[str]:
     """What Registrator's entries and Swarm's containers say differently, in words; empty when they agree."""
-    names = {part: by_hand.container(service, part) for part in PARTS}
+    names = {part: service.container(part) for part in service.parts}
     counts = {name: sum(one.name == name for one in placed) for name in names.values()}
     wrong = [f"{name} is there {count} times" for name, count in counts.items() if count > 1]
     for part, name in names.items():
@@ -281,7 +278,7 @@ def catalogue_differences(
 
 @then(parsers.re(r"(?P<target>the live color|the database) is on another node"))
 def moved(lab: Lab, master: Shell, story: Story, target: str) -> None:
-    assert by_hand.live_color(master, lab.services[0]) is not None
+    assert by_hand.live_color(master, lab.main_service) is not None
     assert node_of(lab, container(lab, target)) != story.victim
 
 
@@ -289,7 +286,7 @@ def moved(lab: Lab, master: Shell, story: Story, target: str) -> None:
 def backup_is_complete(lab: Lab, master: Shell) -> None:
     """A backup made from now on: the file's time, then its content."""
     every = _books(lab)
-    path = f"/data/backups/{lab.services[0].name}/records.json"
+    path = f"/data/backups/{lab.main_service.name}/records.json"
     now = float(master.run("date +%s.%N").stdout)
 
     def complete() -> bool:
@@ -327,7 +324,7 @@ def added_is_kept(lab: Lab) -> None:
 @given("every other node has a database of an earlier life")
 def earlier_databases(lab: Lab, shells: Mapping[str, Shell]) -> None:
     """A copy of the volume as it is now: what is written from now on is not in it."""
-    volume = f"{project(lab.services[0])}_db"
+    volume = lab.main_service.volume
     home = node_of(lab, container(lab, "the database"))
     path = f"/var/lib/docker/volumes/{volume}/_data"
     packed = shells[home].run(f"tar -C {path} -cz . | base64 -w 0").stdout.strip()

@@ -9,7 +9,7 @@ from pytest_bdd import parsers, then
 from evidence import measures
 from evidence.answers import Answer
 from evidence.runs import Run
-from lab.config import Lab
+from lab.model import Lab
 from lab.waiting import in_words, stretched, wait_until
 from scenarios.steps.world import SETTLED, Story
 
@@ -87,7 +87,7 @@ def books_are_there(story: Story, record_property: Told) -> None:
 @then("users were never served by a stale color")
 def never_stale(lab: Lab, story: Story, run: Run) -> None:
     answers = settled(story)
-    live = measures.live_colors(run.entries(), lab.services[0].name)
+    live = measures.live_colors(run.entries(), lab.main_service.name)
     assert live, "the live color was never seen, so nothing can be told"
     found = measures.stale(answers, live)
     assert found == [], (

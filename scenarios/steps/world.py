@@ -13,8 +13,8 @@ from evidence.answers import Answer
 from evidence.probe import Probe, Writer
 from evidence.runs import Run
 from lab import config, machines, network
-from lab.config import Lab
 from lab.errors import LabError
+from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import wait_until
 from scenarios import plugin
@@ -80,7 +80,7 @@ def story(run: Run) -> Iterator[Story]:
 
 @given("the lab is at its baseline")
 def at_baseline(lab: Lab, shells: Mapping[str, Shell]) -> None:
-    baseline.reset(lab, shells, lab.services[0])
+    baseline.reset(lab, shells, lab.main_service)
 
 
 @given(parsers.parse("users ask for {path} {rate:d} times a second"))
@@ -91,7 +91,7 @@ def users_ask(lab: Lab, story: Story, path: str, rate: int, run: Run) -> None:
 
 @given(parsers.parse("users write books {rate:d} times a second"))
 def users_write(lab: Lab, story: Story, rate: int, run: Run) -> None:
-    path = lab.services[0].path
+    path = lab.main_service.path
     story.writer = Writer(lab, path, rate, run.record("writes", path=path, rate=rate))
     _begin(story.writer)
 

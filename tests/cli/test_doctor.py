@@ -10,7 +10,7 @@ import pytest
 
 import faults
 from lab import engine, environment, network
-from lab.config import Lab
+from lab.model import Lab
 from provisioning import built, doctor
 from provisioning.doctor.facts import Check
 

@@ -5,13 +5,14 @@ import pytest
 from cli import screens
 from lab import config, machines, network
 from lab.clients.swarm import Placed
+from lab.model import Lab
 from provisioning import provision
 
 LAB = config.load(config.LAB_FILE)
 
 
 class FakeConsul:
-    def __init__(self, lab: config.Lab) -> None:
+    def __init__(self, lab: Lab) -> None:
         self.colors = {"books-service": "green", "books-fe": None}
 
     def color(self, service: str) -> str | None:
@@ -19,7 +20,7 @@ class FakeConsul:
 
 
 class FakeSwarm:
-    def __init__(self, lab: config.Lab) -> None:
+    def __init__(self, lab: Lab) -> None:
         pass
 
     def containers(self) -> tuple[Placed, ...]:

@@ -123,7 +123,7 @@ def test_a_first_release_is_made_only_where_there_is_none(
 def test_a_color_is_brought_back_as_a_new_container_never_renamed_by_compose(color: str) -> None:
     entry = json.dumps([{"Service": {"Address": "", "Port": 1}, "Node": {"Address": "10.100.199.202"}}])
     shell = FakeShell({"v1/health/service": said(entry), "": said()}, node="swarm-master")
-    baseline.revive(shell, LAB.services[0], color)
+    baseline.revive(shell, LAB.main_service, color)
     steps = [script.rsplit("docker-compose ")[1] for script in shell.ran(rf"docker-compose .*{color}")]
     assert steps == [f"rm -sf {color}", f"up -d --no-deps {color}"]
 

@@ -65,11 +65,6 @@ def deploy(shell: FakeShell, release: str = "1.1") -> Deployed:
 # --- deciding -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("live", "idle"), [("blue", "green"), ("green", "blue"), (None, "blue")])
-def test_the_next_color_is_the_idle_one(live: str | None, idle: str) -> None:
-    assert by_hand.next_color(live) == idle
-
-
 @pytest.mark.parametrize(
     ("answer", "color"), [("\n404", None), ("blue\n200", "blue"), ("green\n200", "green")]
 )
@@ -97,10 +92,6 @@ def test_a_color_that_cannot_be_told_is_an_error(answer: str) -> None:
 )
 def test_an_instance_is_where_the_catalogue_says(answer: Answer, address: str | None) -> None:
     assert by_hand.registered_at(FakeShell({"": answer}), "books-service-blue") == address
-
-
-def test_a_container_is_named_as_in_the_article() -> None:
-    assert by_hand.container(BOOKS, "blue") == "booksservice_blue_1"
 
 
 # --- a deployment that goes well ----------------------------------------------------------------------------

@@ -12,9 +12,10 @@ import pytest
 from faults.harness import Harness
 from faults.targets import Container, Snapshot
 from lab import config
-from lab.config import Lab
+from lab.model import Lab
 from lab.testing import FakeShell, said
 
+LAB = config.load(config.LAB_FILE)
 NODES = ("swarm-master", "swarm-node-01", "swarm-node-02", "swarm-node-03")
 BLUE = Container("booksservice_blue_1", "b1" * 32, "swarm-node-01", "running", (32768,))
 GREEN = Container("booksservice_green_1", "9e" * 32, "swarm-node-02", "exited", ())
@@ -51,12 +52,12 @@ class Node(FakeShell):
 
 @pytest.fixture
 def lab() -> Lab:
-    return config.load(config.LAB_FILE)
+    return LAB
 
 
 @pytest.fixture
 def snapshot() -> Snapshot:
-    return Snapshot("swarm-master", NODES, "booksservice", frozenset(NODES), THERE, "blue")
+    return Snapshot("swarm-master", NODES, LAB.main_service, frozenset(NODES), THERE, "blue")
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from faults.harness import Harness, Plan, plan
 from faults.kinds.shaping import handle, no_qdisc, remove_qdisc
 from faults.targets import Snapshot
 from faults.timer import undone
-from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError
+from lab.model import Lab
 from lab.shell import Result
 from lab.testing import FakeShell
 from scenarios.steps.faults import fault_of, phrase

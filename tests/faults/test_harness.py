@@ -12,8 +12,8 @@ from faults import harness as harness_module
 from faults import heal_overdue, history, made, open_faults
 from faults.harness import GRACE, Harness
 from lab import environment, machines
-from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError, LabError
+from lab.model import Lab
 from lab.testing import FakeShell, said
 
 BROKEN_SSH = LabError("does not answer over SSH", last_seen="timed out")

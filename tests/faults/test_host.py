@@ -9,8 +9,8 @@ import pytest
 
 from faults.host import HostShell
 from lab import engine
-from lab.config import Lab
 from lab.errors import HostError
+from lab.model import Lab
 from lab.shell import CommandFailed
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from faults.targets import Snapshot, look, resolve
-from lab.config import Lab
 from lab.errors import CheckFailed, ConfigError, LabError
+from lab.model import Lab
 from lab.testing import FakeShell
 
 MEANT = {

@@ -7,12 +7,13 @@ import pytest
 
 from lab import config
 from lab.errors import ConfigError
+from lab.model import Lab, Node, Service
 
 GOOD = config.LAB_FILE.read_text()
 NODE_01 = "  - {name: swarm-node-01, address: 10.100.199.201, roles: [node]}\n"
 
 
-def load(tmp_path: Path, text: str) -> config.Lab:
+def load(tmp_path: Path, text: str) -> Lab:
     file = tmp_path / "lab.yml"
     file.write_text(text)
     return config.load(file)
@@ -28,7 +29,7 @@ def refusal(tmp_path: Path, text: str) -> str:
 
 def test_the_shipped_file_is_the_lab_of_the_article() -> None:
     lab = config.load(config.LAB_FILE)
-    assert lab.master == config.Node("swarm-master", "10.100.199.200", ("master",))
+    assert lab.master == Node("swarm-master", "10.100.199.200", ("master",))
     assert [node.address for node in lab.swarm_nodes] == [
         "10.100.199.201",
         "10.100.199.202",
@@ -36,7 +37,7 @@ def test_the_shipped_file_is_the_lab_of_the_article() -> None:
     ]
     assert lab.registry == "10.100.199.200:5000"
     assert lab.swarm_endpoint == "tcp://10.100.199.200:2375"
-    assert lab.service("books-service") == config.Service(
+    assert lab.service("books-service") == Service(
         "books-service", "/api/v1/books", 8080, True, ("1.0", "1.1")
     )
 

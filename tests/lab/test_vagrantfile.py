@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab import config
+from lab.model import Node
 from provisioning.roles.consul import agent_settings
 
 TEXT = (Path(__file__).parents[2] / "Vagrantfile").read_text()
@@ -17,7 +18,7 @@ KEPT = dict(re.findall(r'"([a-z-]*)" => "(/[a-z/]+)"', LINE))
 
 
 @pytest.mark.parametrize("node", LAB.nodes, ids=lambda node: node.name)
-def test_consuls_data_outlive_the_container_of_a_node(node: config.Node) -> None:
+def test_consuls_data_outlive_the_container_of_a_node(node: Node) -> None:
     assert agent_settings(LAB, node)["data_dir"] in KEPT.values()
 
 

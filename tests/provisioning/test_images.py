@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from lab import root
-from lab.config import Lab, Service, load
+from lab.config import load
 from lab.errors import HostError, LabError
+from lab.model import Lab, Service
 from provisioning import images
 from provisioning.artifacts import Artifact
 from provisioning.images import Image

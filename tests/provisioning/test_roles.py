@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from lab import config
-from lab.config import Lab, Node
+from lab.model import Lab, Node, Service
 from lab.shell import command_line
 from lab.testing import FakeShell, said
 from provisioning import converge, provision
@@ -214,7 +214,7 @@ def test_the_first_release_is_blue_and_the_second_green() -> None:
 
 
 def test_a_service_of_one_release_has_it_in_both_colors() -> None:
-    one = config.Service("shop", "/", 80, False, ("2.0",))
+    one = Service("shop", "/", 80, False, ("2.0",))
     lab = Lab(LAB.name, LAB.provider, LAB.subnet, 10, LAB.nodes, (one,))
     texts = [r.content for r in service.resources(lab, lab.master, BUILT) if isinstance(r, File)]
     assert "COMPOSE_PROJECT_NAME=shop\nBLUE_RELEASE=2.0\nGREEN_RELEASE=2.0\n" in texts

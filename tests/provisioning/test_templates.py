@@ -12,10 +12,9 @@ import yaml
 from jinja2 import UndefinedError
 
 from lab import config
-from lab.config import Service
+from lab.model import COLORS
 from provisioning import templates
 from provisioning.roles import ask
-from provisioning.roles.service import COLORS
 from provisioning.templates import render
 
 LAB = config.load(config.LAB_FILE)
@@ -25,7 +24,7 @@ NAMES = sorted(str(path.relative_to(FILES)) for path in FILES.rglob("*") if path
 
 def rendered(name: str) -> str:
     releases = dict(zip(COLORS, ("1.0", "1.1"), strict=True))
-    values = {"service": LAB.services[0], "color": "blue", "colors": COLORS, "releases": releases}
+    values = {"service": LAB.main_service, "color": "blue", "colors": COLORS, "releases": releases}
     words = {"node": LAB.swarm_nodes[0], "ask": ask, "manager": "docker"}
     return render(name, LAB, **values, **words)
 
@@ -82,16 +81,9 @@ def test_the_watch_is_the_one_of_the_article() -> None:
 
 def test_what_a_template_wants_and_nobody_gives_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="'color' is undefined"):
-        render("service/upstream.conf.ctmpl", LAB, service=LAB.services[0])
+        render("service/upstream.conf.ctmpl", LAB, service=LAB.main_service)
 
 
 def test_the_words_of_docker_and_consul_template_are_left() -> None:
     text = rendered("service/docker-compose.yml.ctmpl")
     assert "{{ range $i, $db := service" in text and "${BLUE_RELEASE}" in text
-
-
-@pytest.mark.parametrize(
-    ("name", "project"), [("books-service", "booksservice"), ("a", "a"), ("a-b-c", "abc")]
-)
-def test_a_compose_project_is_the_service_without_hyphens(name: str, project: str) -> None:
-    assert templates.project(Service(name, "/", 80, False, ("1",))) == project

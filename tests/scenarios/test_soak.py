@@ -8,12 +8,13 @@ import pytest
 from faults import made
 from faults.harness import MOST_SECONDS
 from faults.targets import Container, Snapshot, resolve
+from lab import config
 from scenarios import soak
 
 SNAPSHOT = Snapshot(
     master="m",
     nodes=("m", "n1", "n2", "n3"),
-    project="booksservice",
+    service=config.load(config.LAB_FILE).main_service,
     answering=frozenset({"m", "n1", "n2", "n3"}),
     containers=(
         *(Container(name, name, "m", "running") for name in ("nginx", "jenkins", "swarm-master")),

@@ -23,7 +23,7 @@ from faults import FAULTS, history
 from faults.leftovers import leftovers
 from faults.targets import look
 from lab.clients.proxy import ProxyClient
-from lab.config import Lab
+from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import wait_until
 
@@ -138,4 +138,4 @@ def as_before_after_a_kill(
 @pytest.fixture(scope="module", autouse=True)
 def steady(lab: Lab, shells: Mapping[str, Shell]) -> None:
     """One baseline for all of them: each must leave the lab as it was."""
-    baseline.reset(lab, shells, lab.services[0])
+    baseline.reset(lab, shells, lab.main_service)

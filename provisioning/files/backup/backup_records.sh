@@ -15,6 +15,6 @@ backup() {  # SERVICE CONTAINER URL
 }
 
 [% for service in lab.services if service.database %]
-backup [[ service.name ]] [[ project(service) ]]_db_1 http://[[ lab.master.address ]][[ service.path ]]
+backup [[ service.name ]] [[ service.container("db") ]] http://[[ lab.master.address ]][[ service.path ]]
 [% endfor %]
 exit 0

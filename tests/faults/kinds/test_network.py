@@ -6,7 +6,7 @@ from faults import made
 from faults.harness import plan
 from faults.kinds.network import bridge, partition, ring
 from faults.targets import Snapshot
-from lab.config import Lab
+from lab.model import Lab
 
 
 def test_a_partition_cuts_both_ways_between_groups_and_nothing_within() -> None:

@@ -14,13 +14,14 @@ from lab.clients.consul import ConsulClient, Instance
 from lab.clients.proxy import ProxyClient
 from lab.clients.swarm import Placed, SwarmClient
 from lab.errors import HostError, LabError
+from lab.model import Lab
 
 LAB = config.load(config.LAB_FILE)
 ROOMS = (consul, proxy, swarm)
 CLIENTS = (ConsulClient, ProxyClient, SwarmClient)
 
 
-def refuse(lab: config.Lab) -> None:
+def refuse(lab: Lab) -> None:
     raise HostError("not here")
 
 
@@ -32,7 +33,7 @@ def present(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_no_client_talks_when_the_network_of_the_lab_is_not_here(
-    client: Callable[[config.Lab], object], monkeypatch: pytest.MonkeyPatch
+    client: Callable[[Lab], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for room in ROOMS:
         monkeypatch.setattr(room, "require_present", refuse)
@@ -183,7 +184,7 @@ def test_the_color_is_what_consul_holds(entry: dict[str, bytes] | None, color: s
 @pytest.mark.usefixtures("present")
 @pytest.mark.parametrize("client", [ProxyClient, SwarmClient])
 def test_a_client_waits_longer_on_a_slow_host(
-    client: Callable[[config.Lab], object], monkeypatch: pytest.MonkeyPatch
+    client: Callable[[Lab], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once = seconds_of(client(LAB))
     monkeypatch.setenv("LAB_PATIENCE", "3")

@@ -11,6 +11,7 @@ from lab import config, waiting
 from lab.clients import jenkins
 from lab.clients.jenkins import Build, JenkinsClient
 from lab.errors import HostError, LabError, TimedOut
+from lab.model import Lab
 from lab.waiting import SLOW_HOST
 
 LAB = config.load(config.LAB_FILE)
@@ -67,7 +68,7 @@ def client(handler: Callable[[httpx.Request], httpx.Response]) -> JenkinsClient:
 
 
 def test_it_does_not_talk_when_the_network_of_the_lab_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(lab: config.Lab) -> None:
+    def refuse(lab: Lab) -> None:
         raise HostError("not here")
 
     monkeypatch.setattr(jenkins, "require_present", refuse)

@@ -13,6 +13,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 
 from lab import config
+from lab.model import Service
 
 ROOT = Path(__file__).parents[3] / "provisioning/ansible"
 ROLE = ROOT / "roles/service"
@@ -53,7 +54,7 @@ def test_the_tasks_are_found() -> None:
 
 
 @pytest.mark.parametrize("service", LAB.services, ids=lambda service: service.name)
-def test_each_service_has_a_playbook_that_says_what_the_lab_says(service: config.Service) -> None:
+def test_each_service_has_a_playbook_that_says_what_the_lab_says(service: Service) -> None:
     (play,) = yaml.safe_load((ROOT / f"{service.name}.yml").read_text())
     said = play["vars"]
     assert (said["container_name"], said["http_address"]) == (service.name, service.path)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from lab import config
-from lab.config import Lab
+from lab.model import Lab
 from provisioning.templates import render
 
 LAB = config.load(config.LAB_FILE)

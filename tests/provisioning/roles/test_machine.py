@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab import config
-from lab.config import Node
+from lab.model import Node
 from provisioning.built import Built
 from provisioning.resources import File, Reload
 from provisioning.roles import machine

@@ -46,8 +46,8 @@ def test_what_deployments_write_is_given_once_and_then_kept() -> None:
 def test_vagrant_may_work_in_the_folder_of_a_service() -> None:
     owners = {r.path: r.owner for r in RESOURCES if isinstance(r, Directory)}
     for each in LAB.services:
-        assert owners[service.folder(each)] == "vagrant"
-        assert FILES[f"{service.folder(each)}/.env"].owner == "vagrant"
+        assert owners[each.folder] == "vagrant"
+        assert FILES[f"{each.folder}/.env"].owner == "vagrant"
 
 
 def test_each_color_of_each_service_has_an_upstream_to_be_written() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lab import config
-from lab.config import Lab, Node
+from lab.model import Lab, Node
 from scenarios.steps.addresses import NODES, of_lab
 
 ARTICLE = config.load(config.LAB_FILE)

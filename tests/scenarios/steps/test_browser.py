@@ -8,6 +8,7 @@ import re
 import pytest
 
 from lab import config
+from lab.model import Lab
 from lab.testing import FakeShell, said
 from provisioning.templates import render
 from scenarios.steps import browser
@@ -34,7 +35,7 @@ class FakeJenkins:
 
     looks = 0
 
-    def __init__(self, lab: config.Lab) -> None:
+    def __init__(self, lab: Lab) -> None:
         pass
 
     def online(self, node: str) -> bool:

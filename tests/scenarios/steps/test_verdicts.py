@@ -15,7 +15,7 @@ from scenarios.steps import verdicts as phrases
 from scenarios.steps.world import Story
 
 LAB = config.load(config.LAB_FILE)
-SERVICE = LAB.services[0].name
+SERVICE = LAB.main_service.name
 
 
 def answer(at: float, error: str | None = None, color: str = "blue") -> Answer:
