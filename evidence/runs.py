@@ -96,21 +96,6 @@ class Run:
         self.journal.write("probe", record=path.name, **facts)
         return path
 
-    def note_fault(self, moment: float, target: str) -> None:
-        """A fault that a step injected by hand, under the step's own words; none when the journal has one."""
-        assert self.scenario is not None, "no scenario has begun"
-        own = [entry for entry in self.entries() if entry.at >= self.scenario.begin]
-        if measures.faults(own):
-            return
-        # Without the keyword: "When the live color is stopped" is the fault "the live color is stopped".
-        words = [
-            entry.facts["text"].partition(" ")[2]
-            for entry in own
-            if entry.kind == "step" and entry.at <= moment
-        ]
-        facts = {"id": self.scenario.folder.name, "phase": "injected", "target": target}
-        self.journal.add(Entry(moment, "fault", {**facts, "name": words[-1] if words else "broken"}))
-
     def keep_evidence(self) -> Path:
         """Archive how everything stands now in the scenario under way; answers the archive's path."""
         assert self.scenario is not None, "no scenario has begun"

@@ -11,7 +11,7 @@ from typing import Any
 from faults.fault import Fault
 from faults.harness import DEFAULT_SECONDS, Harness, heal_overdue
 from faults.history import Injected, open_faults
-from faults.kinds import container, daemon, network, node, resources, shaping
+from faults.kinds import container, daemon, deployment, network, node, resources, shaping
 from lab.errors import ConfigError, nearest
 
 __all__ = ["DEFAULT_SECONDS", "FAULTS", "Fault", "Harness", "Injected", "heal_overdue", "made", "open_faults"]
@@ -33,6 +33,7 @@ FAULTS: dict[str, type[Fault]] = {
         daemon.DockerKill,
         daemon.ConsulStop,
         daemon.ConsulKill,
+        daemon.ConsulRestart,
         daemon.RegistratorStop,
         network.Isolate,
         network.Partition,
@@ -44,6 +45,10 @@ FAULTS: dict[str, type[Fault]] = {
         network.DnsRefused,
         shaping.Delay,
         shaping.Rate,
+        deployment.HideReleases,
+        deployment.LoseLock,
+        deployment.BreakSettings,
+        deployment.BackupStop,
         resources.Cpu,
         resources.Memory,
         resources.Disk,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 from faults.targets import Container, Found, Snapshot, resolve
@@ -20,6 +21,7 @@ from provisioning.templates import render
 
 HOST = "host"  # in place of a node's name: scripts that run beside the lab, on its host
 HOME = "/var/lib/lab-faults"  # on a node: what faults have to keep there, a folder each
+SCRIPTS = Path(__file__).with_name("scripts")
 NAME_FILE = "/etc/lab/name"  # on a node: the lab it belongs to
 
 
@@ -33,7 +35,7 @@ class On:
     seconds: float
     container: Container | None = None
     running: tuple[Container, ...] = ()
-    live: str | None = None  # the color that was live when the fault was injected
+    live: Mapping[str, str] = field(default_factory=dict)  # service -> its live color when the fault came
     silent: tuple[str, ...] = ()  # addresses whose packets the node no longer gets
     unheard: tuple[str, ...] = ()  # addresses that no longer get the node's packets
 
@@ -139,6 +141,12 @@ def lines(*scripts: str) -> str:
 def waiting(on: On) -> str:
     """The functions of the nodes' waiting.sh, in full: an undo relies on no other file."""
     return render("waiting.sh", on.lab)
+
+
+def script(name: str, **variables: str) -> str:
+    """A file of faults/scripts, with its variables set before it."""
+    settings = (f"{key}={shlex.quote(value)}" for key, value in variables.items())
+    return lines(*settings, (SCRIPTS / name).read_text().rstrip())
 
 
 def here(text: str, path: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from faults.fault import HOME
 from lab.errors import LabError
 from lab.shell import Shell, in_parallel
+from provisioning.roles import registry
 
 # A qdisc's number is the only mark it can carry; the lab itself has none with a number.
 LOOK = f"""\
@@ -15,6 +16,7 @@ for table in mangle nat filter; do
 done
 systemctl list-units --all --plain --no-legend 'lab-fault-*' | sed 's/^/unit: /'
 tc qdisc show | grep -E ' [0-9a-f]+[1-9a-f]*: ' | grep -v ' 0: ' | sed 's/^/qdisc: /'
+find /data/nginx/includes {registry.DATA} -name '*lab-fault-*' 2>/dev/null | sed 's/^/file: /'
 ls {HOME} 2>/dev/null | sed 's/^/folder: /'
 true"""
 

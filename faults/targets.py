@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from lab.errors import CheckFailed, ConfigError, LabError, nearest
@@ -51,13 +52,17 @@ class Snapshot:
 
     master: str
     nodes: tuple[str, ...]
-    service: Service
+    services: tuple[Service, ...]  # the main one first
     answering: frozenset[str]
     containers: tuple[Container, ...]
-    live: str | None
+    live: Mapping[str, str]  # service -> its live color; none before its first deployment
 
     def on(self, node: str) -> list[Container]:
         return [one for one in self.containers if one.node == node]
+
+    def owner(self, container: str) -> Service | None:
+        """The service that a container is a part of."""
+        return next((service for service in self.services if service.owns(container)), None)
 
 
 @dataclass(frozen=True)
@@ -107,9 +112,7 @@ def _nodes(snapshot: Snapshot, target: str, chance: random.Random) -> tuple[str,
 
 
 def _spare(snapshot: Snapshot, others: tuple[str, ...]) -> list[str]:
-    busy = {
-        one.node for one in snapshot.containers if one.state == "running" and snapshot.service.owns(one.name)
-    }
+    busy = {one.node for one in snapshot.containers if one.state == "running" and snapshot.owner(one.name)}
     spare = [node for node in others if node not in busy]
     if not spare:
         raise CheckFailed("every node carries a part of the service: none is spare", try_next="any node")
@@ -145,22 +148,26 @@ def _shadowed(snapshot: Snapshot, one: Container) -> bool:
     """A leftover: stopped, while one of the same name runs elsewhere and belongs to a service."""
     return (
         one.state != "running"
-        and snapshot.service.owns(one.name)
+        and snapshot.owner(one.name) is not None
         and any(other.name == one.name and other.state == "running" for other in snapshot.containers)
     )
 
 
-def _container_name(snapshot: Snapshot, word: str) -> str:
-    if word in PARTS:
-        return PARTS[word]
+def _container_name(snapshot: Snapshot, words: str) -> str:
+    if words in PARTS:
+        return PARTS[words]
+    word, _, name = words.partition(" of ")
+    service = next((one for one in snapshot.services if one.name == name), snapshot.services[0])
+    if words not in (word, f"{word} of {service.name}"):
+        return words
     if word == "the database":
-        return snapshot.service.container(DATABASE)
+        return service.container(DATABASE)
     if word not in ("the live color", "the idle color"):
-        return word
-    if snapshot.live is None:
-        raise CheckFailed(f'"{word}" cannot be told: Consul names no live color', try_next="lab status")
-    color = snapshot.live if word == "the live color" else other(snapshot.live)
-    return snapshot.service.container(color)
+        return words
+    live = snapshot.live.get(service.name)
+    if live is None:
+        raise CheckFailed(f'"{words}" cannot be told: Consul names no live color', try_next="lab status")
+    return service.container(live if word == "the live color" else other(live))
 
 
 def parse_containers(node: str, listing: str) -> list[Container]:
@@ -173,33 +180,40 @@ def parse_containers(node: str, listing: str) -> list[Container]:
     return found
 
 
+def parse_colors(services: Iterable[Service], keys: str) -> dict[str, str]:
+    """Consul's keys below `services/`, as it answers them, as the live color of each service."""
+    entries = json.loads(keys or "[]")
+    words = {one["Key"]: base64.b64decode(one["Value"] or "").decode(errors="replace") for one in entries}
+    found = {service.name: words.get(service.color_key, "") for service in services}
+    return {name: color for name, color in found.items() if color in COLORS}
+
+
 # --- doing ------------------------------------------------------------------------------------------------
 
 
 def look(lab: Lab, shells: Mapping[str, Shell]) -> Snapshot:
     """One round trip a node. A node or engine that does not answer is told by `answering`."""
-    service = lab.main_service
-    color = f"curl -fsS -m {limit(2)} http://localhost:8500/v1/kv/{service.color_key}?raw"
+    colors = f"curl -fsS -m {limit(2)} 'http://localhost:8500/v1/kv/services/?recurse'"
 
     def ask(node: str) -> str | None:
         script = f"timeout {limit(5)} {LISTING} 2>/dev/null"
         if node == lab.master.name:
-            script += f"; echo; {color} 2>/dev/null; true"
+            script += f"; echo; {colors} 2>/dev/null; true"
         try:
             return shells[node].run(script, check=False, timeout=15).stdout
         except LabError:
             return None
 
     answers = in_parallel(ask, [node.name for node in lab.nodes])
-    live: str | None = None
+    live: dict[str, str] = {}
     if answers[lab.master.name] is not None:
-        listing, _, word = str(answers[lab.master.name]).rpartition("\n")
+        listing, _, keys = str(answers[lab.master.name]).rpartition("\n")
         answers[lab.master.name] = listing
-        live = word if word in COLORS else None
+        live = parse_colors(lab.services, keys)
     return Snapshot(
         master=lab.master.name,
         nodes=tuple(node.name for node in lab.nodes),
-        service=service,
+        services=lab.services,
         answering=frozenset(node for node, answer in answers.items() if answer is not None),
         containers=tuple(
             one for node, answer in answers.items() for one in parse_containers(node, (answer or "").strip())

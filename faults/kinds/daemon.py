@@ -78,6 +78,17 @@ class ConsulKill(ConsulStop):
 
 
 @dataclass(frozen=True)
+class ConsulRestart(ConsulStop):
+    """The agent ends in an orderly way and begins again at once."""
+
+    name: ClassVar[str] = "consul-restart"
+    phrase: ClassVar[str] = "(?:has|have) (?:its|their) Consul agent restarted"
+
+    def inject(self, on: On) -> str:
+        return "systemctl restart consul.service"
+
+
+@dataclass(frozen=True)
 class RegistratorStop(Fault):
     """Registrator stops: what starts or ends on the node meanwhile is not seen."""
 

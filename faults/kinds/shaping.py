@@ -7,13 +7,12 @@ stands in front of the TCP ports: it delays connections that begin after it, and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
-from faults.fault import Fault, On, here, lines, unit, waiting, within
+from faults.fault import SCRIPTS, Fault, On, here, lines, unit, waiting, within
 from faults.kinds.network import Rules, none_left, port_of, put, take_away
 
-PROXY = Path(__file__).with_name("delay_proxy.py")
+PROXY = SCRIPTS / "delay_proxy.py"
 FREE_QDISC = """\
 now=$(tc qdisc show dev $dev root)
 case $now in

@@ -20,7 +20,7 @@ Feature: A deployment that goes wrong leaves the live color live
       | 0.0     | never answers        | failed its direct test    |
 
   Scenario Outline: nginx does not follow a cut-over: <who> deploys
-    Given nginx cannot read its settings
+    Given the master has nginx's settings broken for up to 120 seconds
     When <deployment>
     Then the deployment is refused with "does not answer at http://10.100.199.200/api/v1/books"
     And Consul says that books-service is blue
@@ -45,7 +45,7 @@ Feature: A deployment that goes wrong leaves the live color live
     And no request fails
 
   Scenario: Consul is down during a deployment
-    Given Consul is stopped on swarm-master
+    Given the master has its Consul agent stopped for up to 120 seconds
     When Ansible deploys books-service
     Then the deployment is refused with "Consul does not answer at http://localhost:8500"
     And `docker ps -a` shows booksservice_blue_1 Up
@@ -66,7 +66,8 @@ Feature: A deployment that goes wrong leaves the live color live
     And no request fails
 
   Scenario: A playbook that fails is a red build
-    Given the only release left of books-service answers 500
+    Given a release 0.500 of books-service that answers 500
+    And the master has the releases of books-service hidden for up to 240 seconds
     When Jenkins deploys books-service
     Then the deployment is refused with "FAILURE"
     And its output says "failed its direct test"
@@ -82,7 +83,7 @@ Feature: A deployment that goes wrong leaves the live color live
     And no request fails
 
   Scenario: A deployment took longer than its lock
-    Given the next deployment of books-service loses its lock
+    Given the master loses the lock of the next deployment of books-service for up to 120 seconds
     When Ansible deploys books-service
     Then the deployment is refused with "the lock of this deployment could not be renewed"
     And Consul says that books-service is blue

@@ -17,6 +17,7 @@ from faults.targets import look
 from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import limit, wait_until
+from provisioning.roles import registry
 from scenarios.steps.faults import ScenarioFaults
 
 BLUE, DB = "booksservice_blue_1", "booksservice_db_1"
@@ -67,6 +68,9 @@ SIGNS = {
     "consul-kill": Sign(
         "{n1}", "{n1}", "journalctl -u consul --since @$(cat /var/tmp/lab-before) | grep KILL", lasts=False
     ),
+    "consul-restart": Sign(
+        "{n1}", "{n1}", "journalctl -u consul --since @$(cat /var/tmp/lab-before) | grep Stopped", lasts=False
+    ),
     "registrator-stop": Sign("{n1}", "{n1}", NOT_RUNNING.format(name="registrator")),
     "isolate": Sign("{n1}", "master", NO_ANSWER.format("{n1}")),
     "partition": Sign("{n1}, {n2} | {n3}", "{n1}", f"{NO_ANSWER.format('{n3}')} && {ANSWER.format('{n2}')}"),
@@ -87,6 +91,10 @@ SIGNS = {
         ("kbit=64",),
     ),
     "dns-refused": Sign("{n1}", "{n1}", ASK_DNS),
+    "hide-releases": Sign("the master", "master", f"! ls {registry.tags('books-service')}/1.1"),
+    "lose-lock": Sign("the master", "master", "systemctl is-active 'lab-fault-*-lock.service'"),
+    "break-settings": Sign("the master", "master", "docker exec nginx nginx -t 2>&1 | grep 'no such word'"),
+    "backup-stop": Sign("the master", "master", "! systemctl is-active lab-backup.timer"),
     "cpu": Sign("{n1}", "{n1}", UNIT),
     "memory": Sign(
         "{n1}",

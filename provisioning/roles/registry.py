@@ -9,6 +9,12 @@ from provisioning.roles import Health, is_master, responds, unit_logs
 
 DATA = "/var/lib/lab-registry"
 
+
+def tags(repository: str) -> str:
+    """The folder on the master that has a folder for each tag of a repository."""
+    return f"{DATA}/docker/registry/v2/repositories/{repository}/_manifests/tags"
+
+
 SETTINGS = """version: 0.1
 log:
   level: warn

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +14,9 @@ from lab.clients.jenkins import JenkinsClient
 from lab.errors import CheckFailed, LabError
 from lab.model import Lab
 from lab.shell import CommandFailed, Shell
-from provisioning.roles.registry import DATA as REGISTRY_DATA
+from provisioning.roles import registry
 from scenarios.steps.world import Story
 
-REGISTRY_TAGS = f"{REGISTRY_DATA}/docker/registry/v2/repositories/{{service}}/_manifests/tags"
-LONGEST = 120  # seconds after which what a step broke ends by itself
 PLAYBOOK = "ansible-playbook /vagrant/ansible/{service}.yml -i /vagrant/ansible/hosts/prod"
 
 
@@ -57,6 +54,8 @@ def jenkins_deploys(lab: Lab, story: Story, service: str) -> None:
     client.close()
     story.output = build.console
     print(f"build {build.number}: {build.result} in {build.seconds:.1f} s")
+    if service == lab.main_service.name:
+        story.builds = build.number
     if build.result != "SUCCESS":
         story.error = CheckFailed(
             f"build {build.number} of {service}: {build.result}", last_seen=build.console
@@ -76,18 +75,6 @@ def _play(master: Shell, story: Story, line: str) -> None:
         story.error, story.output = error, error.result.stdout + error.result.stderr
 
 
-@given("nginx cannot read its settings")
-def nginx_cannot_read(master: Shell) -> Iterator[None]:
-    path = "/data/nginx/includes/broken.conf"
-    # The timer removes it when the harness is killed.
-    master.run(
-        f"systemd-run --quiet --collect --unit=nginx-reads-again --on-active={LONGEST} rm -f {path}; "
-        f"echo 'no such word;' >{path}"
-    )
-    yield
-    master.run(f"rm -f {path}; systemctl stop nginx-reads-again.timer; docker kill -s HUP nginx")
-
-
 @when(parsers.parse("two deployments of {service} are started at once"))
 def two_at_once(lab: Lab, master: Shell, story: Story, service: str) -> None:
     client = JenkinsClient(lab)
@@ -98,23 +85,6 @@ def two_at_once(lab: Lab, master: Shell, story: Story, service: str) -> None:
     client.close()
     if build.result != "SUCCESS":
         story.error = LabError(f"build {build.number}: {build.result}", last_seen=build.console)
-
-
-LOSE_LOCK = """
-sessions() { curl -fsS CONSUL/v1/kv/services/SERVICE/lock | jq -r ".[] | .Session // empty"; }
-until session=$(sessions) && [ -n "$session" ]; do sleep 0.1; done
-curl -fsS -X PUT CONSUL/v1/session/destroy/$session
-"""
-
-
-@given(parsers.parse("the next deployment of {service} loses its lock"))
-def lock_is_lost(master: Shell, service: str) -> Iterator[None]:
-    """As when a pull takes longer than the lock's TTL."""
-    script = LOSE_LOCK.replace("CONSUL", by_hand.CONSUL).replace("SERVICE", service)
-    limit = f"-p RuntimeMaxSec={LONGEST}"
-    master.run(f"systemd-run --quiet --collect --unit=lose-lock {limit} bash -c {shlex.quote(script)}")
-    yield
-    master.run("systemctl stop lose-lock", check=False)
 
 
 # Releases that are made for a scenario: an image of the lab with another word to start with.
@@ -148,7 +118,7 @@ def made_release(lab: Lab, master: Shell, release: str, service: str, what: str)
     try:
         yield
     finally:
-        master.run(f"rm -rf {REGISTRY_TAGS.format(service=service)}/{release}; docker rmi -f {tag}")
+        master.run(f"rm -rf {registry.tags(service)}/{release}; docker rmi -f {tag}")
 
 
 @then(parsers.parse('its output says "{words}"'))

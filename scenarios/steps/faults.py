@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 from pytest_bdd import given, parsers, then, when
@@ -58,7 +58,14 @@ class ScenarioFaults:
 
     def heal(self) -> None:
         """Every fault of the scenario, the newest first. Raises CheckFailed when one is not seen healed."""
-        healed = self.harness.heal_these([fault.id for fault in self.begun])
+        self._heal(self.begun)
+
+    def heal_first(self) -> None:
+        """The oldest fault alone. Raises CheckFailed when it is not seen healed."""
+        self._heal(self.begun[:1])
+
+    def _heal(self, faults: Sequence[Injected]) -> None:
+        healed = self.harness.heal_these([fault.id for fault in faults])
         left = [f"{one.name} {one.id}: {one.phase} {one.detail}" for one in healed if one.is_open]
         if left:
             raise CheckFailed(
@@ -119,6 +126,11 @@ def both(faults: ScenarioFaults, story: Story, pair: tuple[str, str], seconds: i
     story.fault_at, story.victim = begun[0].at, " and ".join(one.on[0] for one in begun)
     hold(begun[-1])
     faults.heal()
+
+
+@when("the first fault is healed")
+def heal_first(faults: ScenarioFaults) -> None:
+    faults.heal_first()
 
 
 @when("the fault is healed")

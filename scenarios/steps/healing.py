@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from pytest_bdd import given, parsers, then, when
+from pytest_bdd import given, parsers, then
 
 from deployments import baseline, by_hand
 from evidence import measures
-from lab import machines
+from evidence.runs import Run
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
 from lab.clients.proxy import ProxyClient
@@ -19,10 +19,8 @@ from lab.errors import LabError
 from lab.model import COLORS, DATABASE, Lab, Service, other
 from lab.shell import Shell
 from lab.waiting import wait_until
-from scenarios.steps.deployments import REGISTRY_TAGS, made_release
 from scenarios.steps.world import SETTLED, Story
 
-ON_SWARM = {"stopped": "docker stop", "killed": "docker kill", "removed": "docker rm -f"}
 LOG = "/data/consul/logs/watchers.log"
 ADDED: dict[str, object] = {
     "_id": "added",
@@ -53,117 +51,40 @@ def last_of_log(master: Shell) -> str:
     return master.run(f"tail -n 30 {LOG}", check=False).stdout
 
 
-def _begin(lab: Lab, story: Story, victim: str) -> None:
-    client = JenkinsClient(lab)
-    story.builds = client.last_number(lab.main_service.name)
-    client.close()
-    story.victim = victim
-    story.fault_at = time.time()
-
-
-@when(parsers.re(r"(?P<target>the (live|idle) color|the database) is (?P<how>stopped|killed|removed)"))
-def break_container(lab: Lab, master: Shell, story: Story, target: str, how: str) -> None:
-    name = container(lab, target)
-    _begin(lab, story, name)
-    master.run(f"{ON_SWARM[how]} {name}", sudo=False)
-
-
-@when("the live color is killed while Jenkins is down")
-def kill_without_jenkins(lab: Lab, master: Shell, story: Story) -> None:
-    story.victim, story.fault_at = container(lab, "the live color"), time.time()
-    master.run(f"docker kill {story.victim}", sudo=False)
-
-
-@when(parsers.re(r"the node of (?P<target>the live color|the database) is killed"))
-def kill_node(lab: Lab, story: Story, target: str) -> None:
-    node = node_of(lab, container(lab, target))
-    _begin(lab, story, node)
-    machines.kill(lab, node)
-
-
 def node_of(lab: Lab, name: str) -> str:
     return next(placed.node for placed in _containers(lab) if placed.name == name)
 
 
-@when(parsers.parse("{name} is stopped on swarm-master"))
-def stop_on_master(lab: Lab, master: Shell, story: Story, name: str) -> None:
-    if name != "jenkins":
-        _begin(lab, story, name)
-    master.run(f"docker stop -t 3 {name}")
-
-
-@given("Consul is stopped on swarm-master")
-def consul_stopped(master: Shell) -> Iterator[None]:
-    master.run("systemctl stop consul")
-    yield
-    master.run("systemctl start consul")
-
-
-@when("Consul's agent on swarm-master is restarted")
-def restart_consul(lab: Lab, master: Shell, story: Story) -> None:
-    _begin(lab, story, "consul")
-    master.run("systemctl restart consul")
-
-
-@when("Registrator is stopped on every node")
-def stop_registrators(lab: Lab, shells: Mapping[str, Shell]) -> None:
-    for node in lab.swarm_nodes:
-        shells[node.name].run("docker stop -t 1 registrator")
-
-
-@when("Registrator runs again on every node")
-def start_registrators(lab: Lab, shells: Mapping[str, Shell]) -> None:
-    for node in lab.swarm_nodes:
-        shells[node.name].run("docker start registrator")
-
-
-@when("the killed node is started again")
-def start_node(lab: Lab, shells: Mapping[str, Shell], story: Story) -> None:
-    baseline.mend(lab, shells)
-
-
 @then(parsers.parse("Consul notices within {limit:d} seconds"))
-def consul_notices(
-    lab: Lab, story: Story, limit: int, record_property: Callable[[str, object], None]
-) -> None:
-    consul = ConsulClient(lab)
-    service = lab.main_service.name
+def consul_notices(lab: Lab, run: Run, story: Story, limit: int) -> None:
     wait_until(
-        lambda: consul.health(service) == "critical",
+        lambda: measures.detected_after(run.entries(), story.fault_at) is not None,
         limit,
-        f"Consul to see {service} critical",
-        try_next=f"curl http://localhost:8500/v1/health/checks/{service}",
+        "Consul to see a check critical",
+        since=story.fault_at,
+        try_next=f"curl http://localhost:8500/v1/health/checks/{lab.main_service.name}",
     )
-    seconds = time.time() - story.fault_at
-    record_property("detected_after", round(seconds, 2))
-    print(f"Consul noticed {seconds:.1f} s after the fault")
 
 
 @then(parsers.parse("the service answers again within {limit:d} seconds of the fault"))
-def answers_again(
-    lab: Lab, master: Shell, story: Story, limit: int, record_property: Callable[[str, object], None]
-) -> None:
+def answers_again(lab: Lab, master: Shell, story: Story, limit: int) -> None:
     probe = story.probe
     assert probe is not None, "no users were asking"
 
-    def steady() -> bool:
+    def served() -> bool:
+        """So many answers in a row that the outage is over, not only paused."""
         latest = sorted(probe.answers, key=lambda answer: answer.planned)[-SETTLED:]
         after_fault = all(answer.sent > story.fault_at for answer in latest)
-        return after_fault and not any(answer.failed for answer in latest)
+        return after_fault and measures.recovered_after(latest, story.fault_at) == 0
 
     wait_until(
-        steady,
+        served,
         limit,
         "users to be served again",
         since=story.fault_at,
         evidence=lambda: last_of_log(master),
         try_next=f"lab exec {lab.master.name} -- cat {LOG}",
     )
-    since = [answer for answer in probe.answers if answer.sent >= story.fault_at]
-    failed = measures.failures(since)
-    seconds = max((answer.finished for answer in failed), default=story.fault_at) - story.fault_at
-    record_property("recovered_after", round(seconds, 2))
-    print(f"users were served again {seconds:.1f} s after the fault; {measures.says(since)}")
 
 
 @then(parsers.parse("Consul's check of {service} passes"))
@@ -296,13 +217,6 @@ def backup_is_complete(lab: Lab, master: Shell) -> None:
     wait_until(complete, 3 * lab.check_interval, "a backup with every book", node=master.node)
 
 
-@given("backups are stopped")
-def backups_stopped(master: Shell) -> Iterator[None]:
-    master.run("systemctl stop lab-backup.timer")
-    yield
-    master.run("systemctl start lab-backup.timer")
-
-
 @given("a book is added")
 def add_book(lab: Lab) -> None:
     proxy = ProxyClient(lab)
@@ -335,17 +249,8 @@ def earlier_databases(lab: Lab, shells: Mapping[str, Shell]) -> None:
             )
 
 
-@when("the live color of each service is killed")
-def kill_each(lab: Lab, master: Shell, story: Story) -> None:
-    _begin(lab, story, "")
-    names = [container(lab, "the live color", service) for service in lab.services]
-    master.run("docker kill " + " ".join(names), sudo=False)
-
-
 @then(parsers.parse("both services pass their checks again within {limit:d} seconds of the fault"))
-def both_pass(
-    lab: Lab, master: Shell, story: Story, limit: int, record_property: Callable[[str, object], None]
-) -> None:
+def both_pass(lab: Lab, master: Shell, story: Story, limit: int) -> None:
     consul = ConsulClient(lab)
     names = [service.name for service in lab.services]
     seen: set[str] = set()
@@ -361,22 +266,4 @@ def both_pass(
         "both services to be critical and then to pass",
         since=story.fault_at,
         evidence=lambda: last_of_log(master),
-    )
-    record_property("recovered_after", round(time.time() - story.fault_at, 2))
-
-
-@given(parsers.parse("the only release left of {service} answers 500"))
-def only_broken(lab: Lab, master: Shell, service: str) -> Iterator[None]:
-    tags = REGISTRY_TAGS.format(service=service)
-    with made_release(lab, master, "0.500", service, "answers 500"):
-        master.run(f"mkdir {tags}.kept; mv {tags}/[1-9]* {tags}.kept/")
-        yield
-        releases_back(master, service)
-
-
-@when(parsers.parse("the releases of {service} are back"))
-def releases_back(master: Shell, service: str) -> None:
-    tags = REGISTRY_TAGS.format(service=service)
-    master.run(
-        f"if [ -d {tags}.kept ]; then mv {tags}.kept/* {tags}/; rmdir {tags}.kept; rm -rf {tags}/0.500; fi"
     )

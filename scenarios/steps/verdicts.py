@@ -28,31 +28,21 @@ def settled(story: Story) -> list[Answer]:
     return story.answers
 
 
-def at_most(story: Story, limit: int, told: Told) -> None:
-    answers = settled(story)
-    failed = len(measures.failures(answers))
-    told("requests", len(answers))
-    told("failed", failed)
-    print(measures.says(answers))
-    assert failed <= limit, measures.says(answers)
-
-
 @then("no request fails")
-def no_request_fails(story: Story, record_property: Told) -> None:
-    at_most(story, 0, record_property)
+def no_request_fails(story: Story) -> None:
+    few_requests_fail(story, 0)
 
 
 @then(parsers.parse("at most {limit:d} requests fail"))
-def few_requests_fail(story: Story, limit: int, record_property: Told) -> None:
-    at_most(story, limit, record_property)
+def few_requests_fail(story: Story, limit: int) -> None:
+    answers = settled(story)
+    assert len(measures.failures(answers)) <= limit, measures.says(answers)
 
 
 @then(parsers.parse("the longest outage is at most {limit:g} seconds"))
-def outage_is_short(story: Story, limit: float, record_property: Told) -> None:
+def outage_is_short(story: Story, limit: float) -> None:
     answers = settled(story)
     longest = measures.longest_outage(answers)
-    record_property("longest_outage", round(longest, 3))
-    print(measures.says(answers))
     assert longest <= stretched(limit), f"{measures.says(answers)}; at most {in_words(limit)}"
 
 

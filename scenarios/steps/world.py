@@ -32,7 +32,7 @@ class Story:
     output: str = ""
     address: str = ""
     error: LabError | None = None
-    builds: int = 0  # of Jenkins, before the fault
+    builds: int = 0  # the number of Jenkins' last build before the fault
     fault_at: float = 0.0
     victim: str = ""  # the container or node that was broken
 
@@ -64,11 +64,9 @@ def master(lab: Lab, shells: Mapping[str, Shell]) -> Shell:
 
 
 @pytest.fixture
-def story(run: Run) -> Iterator[Story]:
+def story() -> Iterator[Story]:
     told = Story()
     yield told
-    if told.fault_at:
-        run.note_fault(told.fault_at, told.victim)
     try:
         if told.probe is not None:
             told.probe.stop()

@@ -24,6 +24,14 @@ NGINX = Container("nginx", "a9" * 32, "swarm-master", "running", (80,))
 REGISTRATORS = tuple(
     Container("registrator", f"{n}e" * 32, node, "running") for n, node in enumerate(NODES[1:])
 )
+LIVE = {"books-service": "blue"}
+# What Consul answers of its keys below services/; the values are in base64.
+KEYS = json.dumps(
+    [
+        {"Key": "services/books-service/color", "Value": "Ymx1ZQ=="},
+        {"Key": "services/books-service/lock", "Value": None},
+    ]
+)
 THERE = (NGINX, BLUE, GREEN, DB, *REGISTRATORS)
 
 
@@ -57,7 +65,7 @@ def lab() -> Lab:
 
 @pytest.fixture
 def snapshot() -> Snapshot:
-    return Snapshot("swarm-master", NODES, LAB.main_service, frozenset(NODES), THERE, "blue")
+    return Snapshot("swarm-master", NODES, LAB.services, frozenset(NODES), THERE, LIVE)
 
 
 @pytest.fixture
@@ -68,7 +76,7 @@ def chance() -> random.Random:
 @pytest.fixture
 def shells() -> dict[str, FakeShell]:
     """Nodes that list their containers and let every script succeed."""
-    tail = {"swarm-master": "\n\nblue"}
+    tail = {"swarm-master": f"\n\n{KEYS}"}
     return {
         node: Node({r"docker ps -a": said(listing(node) + tail.get(node, "\n")), "": said()}, node=node)
         for node in NODES

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import base64
 import random
 from dataclasses import replace
 
 import pytest
 
-from faults.targets import Snapshot, look, resolve
+from faults.targets import Container, Snapshot, look, resolve
 from lab.errors import CheckFailed, ConfigError, LabError
 from lab.model import Lab
 from lab.testing import FakeShell
@@ -34,7 +35,7 @@ def test_a_target_means(target: str, snapshot: Snapshot, chance: random.Random) 
 
 
 def test_the_live_color_is_what_consul_says_now(snapshot: Snapshot, chance: random.Random) -> None:
-    found = resolve(replace(snapshot, live="green"), "the live color", chance)
+    found = resolve(replace(snapshot, live={"books-service": "green"}), "the live color", chance)
     assert found.on == ("booksservice_green_1 on swarm-node-02",)
 
 
@@ -72,6 +73,7 @@ def test_when_every_node_carries_something_none_is_spare(snapshot: Snapshot, cha
 
 
 WRONG = {
+    "the live color of books-fee": "matches nothing",
     "the live colour": 'matches nothing; did you mean "the live color"?',
     "swarm-node-1": 'matches nothing; did you mean "swarm-node-01"?',
     "ngnix": 'matches nothing; did you mean "nginx"?',
@@ -98,7 +100,7 @@ def test_too_much_names_one_that_would_do(snapshot: Snapshot, chance: random.Ran
 
 def test_without_a_live_color_there_is_no_guess(snapshot: Snapshot, chance: random.Random) -> None:
     with pytest.raises(CheckFailed, match="Consul names no live color"):
-        resolve(replace(snapshot, live=None), "the live color", chance)
+        resolve(replace(snapshot, live={}), "the live color", chance)
 
 
 def test_looking_asks_each_node_once(lab: Lab, shells: dict[str, FakeShell], snapshot: Snapshot) -> None:
@@ -119,5 +121,28 @@ def test_a_word_of_consul_that_is_no_color_is_none(lab: Lab, shells: dict[str, F
     master = shells["swarm-master"]
     answer = master.answers["docker ps -a"]
     assert not isinstance(answer, Exception)
-    master.answers = {"": replace(answer, stdout=answer.stdout.replace("blue", "purple"))}
-    assert look(lab, shells).live is None
+    purple = base64.b64encode(b"purple").decode()
+    master.answers = {"": replace(answer, stdout=answer.stdout.replace("Ymx1ZQ==", purple))}
+    assert look(lab, shells).live == {}
+
+
+def test_before_any_deployment_no_color_is_live(lab: Lab, shells: dict[str, FakeShell]) -> None:
+    master = shells["swarm-master"]
+    answer = master.answers["docker ps -a"]
+    assert not isinstance(answer, Exception)
+    master.answers = {"": replace(answer, stdout=answer.stdout.rpartition("\n")[0] + "\n")}
+    assert look(lab, shells).live == {}
+
+
+def test_a_color_of_another_service_is_named_with_it(snapshot: Snapshot, chance: random.Random) -> None:
+    front = Container("booksfe_green_1", "fe" * 32, "swarm-node-03", "running", (32770,))
+    seen = replace(
+        snapshot, containers=(*snapshot.containers, front), live={**snapshot.live, "books-fe": "green"}
+    )
+    assert resolve(seen, "the live color of books-fe", chance).container == front
+    assert resolve(seen, "the node of the live color of books-fe", chance).nodes == ("swarm-node-03",)
+    assert resolve(seen, "the live color of books-service", chance).on == (
+        "booksservice_blue_1 on swarm-node-01",
+    )
+    with pytest.raises(CheckFailed, match='"the live color of books-fe" cannot be told'):
+        resolve(snapshot, "the live color of books-fe", chance)

@@ -109,18 +109,6 @@ def test_faults_of_this_run_are_taken_once_and_older_ones_never(tmp_path: Path) 
     assert [e.facts["id"] for e in begun.entries() if e.kind == "fault"] == ["new"]
 
 
-def test_a_fault_by_hand_is_noted_under_the_steps_words(tmp_path: Path) -> None:
-    begun = run(tmp_path)
-    begun.begin("First")
-    step = begun.journal.write("step", phase="begin", text="When the live color is stopped")
-    begun.note_fault(step.at + 1, "books_blue_1")
-    begun.note_fault(step.at + 2, "books_blue_1")
-    found = [entry for entry in begun.entries() if entry.kind == "fault"]
-    assert [(e.at, e.facts["name"], e.facts["target"]) for e in found] == [
-        (step.at + 1, "the live color is stopped", "books_blue_1")
-    ]
-
-
 # --- the plugin, played on small features -------------------------------------------------------------------
 
 CONFTEST = """

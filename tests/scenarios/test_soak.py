@@ -14,7 +14,7 @@ from scenarios import soak
 SNAPSHOT = Snapshot(
     master="m",
     nodes=("m", "n1", "n2", "n3"),
-    service=config.load(config.LAB_FILE).main_service,
+    services=config.load(config.LAB_FILE).services,
     answering=frozenset({"m", "n1", "n2", "n3"}),
     containers=(
         *(Container(name, name, "m", "running") for name in ("nginx", "jenkins", "swarm-master")),
@@ -22,7 +22,7 @@ SNAPSHOT = Snapshot(
         Container("booksservice_blue_1", "b", "n2", "running"),
         Container("booksservice_green_1", "g", "n3", "exited"),
     ),
-    live="blue",
+    live={"books-service": "blue"},
 )
 
 

@@ -31,10 +31,6 @@ def story(words: str) -> Story:
     return Story(probe=cast(Probe, object()), answers=answers(words))
 
 
-def noted(name: str, value: object) -> None:
-    """In place of pytest's record_property."""
-
-
 # --- who served ---------------------------------------------------------------------------------------------
 
 
@@ -59,14 +55,14 @@ def test_only_one_served() -> None:
 
 
 def test_one_failed_request_is_told() -> None:
-    verdicts.no_request_fails(story("1.0-blue 1.0-blue"), noted)
+    verdicts.no_request_fails(story("1.0-blue 1.0-blue"))
     with pytest.raises(AssertionError, match=r"3 requests, 1 failed \(http 502\)"):
-        verdicts.no_request_fails(story("1.0-blue fails 1.0-blue"), noted)
+        verdicts.no_request_fails(story("1.0-blue fails 1.0-blue"))
 
 
 def test_without_users_there_is_no_verdict() -> None:
     with pytest.raises(AssertionError, match="no users were asking"):
-        verdicts.no_request_fails(Story(), noted)
+        verdicts.no_request_fails(Story())
 
 
 # --- what was said ------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from faults.kinds.delay_proxy import serve
+from faults.scripts.delay_proxy import serve
 
 LATE = 0.15
 
