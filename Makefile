@@ -6,6 +6,8 @@
 unexport BASH_ENV ENV SHELLOPTS BASHOPTS POSIXLY_CORRECT CDPATH PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONOPTIMIZE
 unexport PYTHONWARNINGS PYTHONPLATLIBDIR MYPYPATH PYTEST_ADDOPTS PYTEST_PLUGINS PYTEST_DISABLE_PLUGIN_AUTOLOAD
 
+SCRIPTS = lab/host.sh lab/host/*.sh faults/scripts/*.sh provisioning/ansible/roles/*/files/*.sh provisioning/images/base/make \
+	provisioning/images/*/start tests/hosts/host tests/hosts/make-disk tests/hosts/guest/* .ci/run
 RESULTS = --junitxml=.lab/junit.xml --cucumberjson=.lab/cucumber.json
 
 help: ## this list
@@ -36,6 +38,7 @@ unit: venv ## the tests that need no machines
 lint: venv ## style and types
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
+	@.venv/bin/shellcheck --severity=warning $(SCRIPTS)
 
 bench: venv ## measure the lab
 	@.venv/bin/python -m bench
