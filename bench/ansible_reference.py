@@ -10,8 +10,9 @@ import yaml
 
 from lab import machines
 from lab.model import Lab
-from provisioning import built, provision
+from provisioning import built
 from provisioning.resources import Container, Directory, File, Folder, Package, Program, Resource, Unit
+from provisioning.stages import wanted
 
 
 @singledispatch
@@ -69,8 +70,7 @@ def _(resource: Container) -> dict[str, Any]:
 
 def play(lab: Lab) -> None:
     """Run the playbook in check mode on swarm-master, locally and without facts."""
-    roles = [role for stage in provision.STAGES for role in stage]
-    resources = provision.wanted(lab, built.built(lab), roles)[lab.master.name]
+    resources = wanted(lab, built.built(lab))[lab.master.name]
     playbook = [
         {
             "hosts": "all",

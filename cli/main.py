@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -15,13 +15,13 @@ from rich.markup import escape
 
 import faults
 from cli import doctor, fault, report, screens, soak
-from deployments import baseline, by_hand
+from deployments import baseline, bring_up, by_hand
 from lab import config, engine, machines, network, waiting
 from lab.errors import CheckFailed, ConfigError, LabError, nearest
 from lab.model import Lab
 from lab.shell import Shell
 from provisioning import built, provision
-from provisioning import doctor as checks
+from provisioning.stages import healths
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -65,38 +65,8 @@ def _shells(lab: Lab) -> Mapping[str, Shell]:
 @click.pass_obj
 def up(lab: Lab) -> None:
     """Bring the lab up, or mend what is down; a healthy lab is left as it is."""
-    say = Progress()
-    checks.refuse(lab)
-    network.refuse_clash(lab)
-    built.build(lab, say)
-    say("artifacts and images are ready")
-    _machines_up(lab, say)
-    shells = machines.shells(lab)
-    changes = provision.provision(lab, built.built(lab), shells, say)
-    say(f"{len(changes)} changed on {len(lab.nodes)} nodes")
-    _release(lab, shells, say)
-    provision.wait_healthy(shells, provision.healths(lab))
-    say("every component answers")
+    bring_up.bring_up(lab, Progress())
     screens.closing(lab)
-
-
-def _machines_up(lab: Lab, say: Callable[[str], None]) -> None:
-    if lab.provider == "docker":
-        engine.remember()
-    down = machines.names(lab) - machines.answering(lab)
-    if down:
-        say("starting " + ", ".join(sorted(down)))
-        machines.up(lab, say)
-    say(f"{len(lab.nodes)} nodes answer over SSH")
-
-
-def _release(lab: Lab, shells: Mapping[str, Shell], say: Callable[[str], None]) -> None:
-    service = lab.main_service
-    fresh = by_hand.live_color(shells[lab.master.name], service) is None
-    baseline.first_release(lab, shells[lab.master.name], service, say)
-    if fresh:
-        baseline.ensure_books(lab)
-        say(f"{len(baseline.BOOKS)} books are in")
 
 
 @cli.command()
@@ -155,15 +125,15 @@ def execute(lab: Lab, node: str, command: tuple[str, ...]) -> None:
 @click.pass_obj
 def logs(lab: Lab, component: str) -> None:
     """The last log lines of COMPONENT on every node that has it."""
-    healths = [health for health in provision.healths(lab) if health.component == component]
-    if not healths:
-        known = sorted({health.component for health in provision.healths(lab)})
+    chosen = [health for health in healths(lab) if health.component == component]
+    if not chosen:
+        known = sorted({health.component for health in healths(lab)})
         raise ConfigError(
             f"no component {component!r}{nearest(component, known)}",
             try_next="one of " + ", ".join(known),
         )
     shells = _shells(lab)
-    for health in healths:
+    for health in chosen:
         click.echo(f"== {health.node}")
         click.echo(shells[health.node].run(health.logs, check=False).stdout, nl=False)
 

@@ -15,7 +15,7 @@ from lab.clients.consul import ConsulClient
 from lab.clients.swarm import SwarmClient
 from lab.errors import LabError
 from lab.model import Lab, other
-from provisioning import provision
+from provisioning import health
 
 
 def closing(lab: Lab) -> None:
@@ -63,10 +63,9 @@ def _told(question: Callable[[Lab], list[dict[str, Any]]], lab: Lab) -> list[dic
 
 
 def _components(lab: Lab) -> list[dict[str, Any]]:
-    seen = provision.look(lab, machines.shells(lab))
     return [
-        {"component": component, "node": node, "healthy": wrong is None, "seen": wrong}
-        for (component, node), wrong in seen.items()
+        {"component": one.component, "node": one.node, "healthy": one.wrong is None, "seen": one.wrong}
+        for one in health.look(lab, machines.shells(lab))
     ]
 
 

@@ -12,7 +12,8 @@ from lab.errors import LabError
 from lab.model import DATABASE, Lab, Service
 from lab.shell import Shell
 from lab.waiting import limit, wait_until
-from provisioning import built, provision
+from provisioning import built, health, provision
+from provisioning.stages import healths
 
 BOOKS = (
     {"_id": "1", "title": "Blue Mornings", "author": "Ada Winter", "description": "A town wakes up early."},
@@ -80,17 +81,16 @@ def _asked(proxy: ProxyClient) -> tuple[list[dict[str, object]]]:
 
 
 def mend(lab: Lab, shells: Mapping[str, Shell]) -> list[str]:
-    """Bring back whatever a scenario left down, as `lab up` would; answers what that was."""
-    down = machines.names(lab) - machines.answering(lab)
-    if down:
+    """Bring back whatever a scenario left down, as `lab up` would; returns what that was."""
+    wrong = health.unwell(lab, shells)
+    if any(seen.component == health.SSH for seen in wrong):
         machines.up(lab)
         for shell in shells.values():
             shell.close()
-    ill = {component for (component, _), wrong in provision.look(lab, shells).items() if wrong}
-    if down or ill:
+    if wrong:
         provision.provision(lab, built.built(lab), shells, lambda _: None)
-        provision.wait_healthy(shells, provision.healths(lab))
-    return sorted(down | ill)
+        health.wait(shells, healths(lab))
+    return [str(seen) for seen in wrong]
 
 
 def stop_healing(master: Shell) -> None:

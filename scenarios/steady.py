@@ -6,21 +6,19 @@ from collections.abc import Callable, Mapping
 
 from faults.harness import Harness
 from faults.leftovers import leftovers
-from lab import machines
 from lab.clients.proxy import ProxyClient
 from lab.errors import LabError
 from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import wait_until
-from provisioning import provision
+from provisioning import health
 
 
 def unsteady(lab: Lab, shells: Mapping[str, Shell], harness: Harness) -> list[str]:
     """What is not as it should be, a line each; nothing when the lab is steady."""
     looks: tuple[Callable[[], list[str]], ...] = (
         lambda: [f"{fault.name} {fault.id} is open on {', '.join(fault.on)}" for fault in harness.open()],
-        lambda: [f"{name} does not answer over SSH" for name in _silent(lab)],
-        lambda: _ill(lab, shells),
+        lambda: _unwell(lab, shells),
         lambda: leftovers(shells),
         lambda: _unserved(lab),
     )
@@ -43,16 +41,11 @@ def wait_steady(lab: Lab, shells: Mapping[str, Shell], harness: Harness, limit: 
     wait_until(is_steady, limit, "the lab to be steady", try_next="lab status")
 
 
-def _silent(lab: Lab) -> list[str]:
-    return sorted(machines.names(lab) - machines.answering(lab))
-
-
-def _ill(lab: Lab, shells: Mapping[str, Shell]) -> list[str]:
+def _unwell(lab: Lab, shells: Mapping[str, Shell]) -> list[str]:
     try:
-        seen = provision.look(lab, shells)
+        return [str(seen) for seen in health.unwell(lab, shells)]
     except LabError as error:
         return [str(error)]
-    return [f"{component} on {node}: {wrong}" for (component, node), wrong in seen.items() if wrong]
 
 
 def _unserved(lab: Lab) -> list[str]:

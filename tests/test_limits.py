@@ -9,7 +9,7 @@ import pytest
 
 from lab import config
 from lab.model import Lab
-from provisioning import provision
+from provisioning.stages import healths
 
 ROOT = Path(__file__).parents[1]
 LAB = config.load(config.LAB_FILE)
@@ -59,7 +59,7 @@ LIMIT = re.compile(r"(?:-m|timeout) ([0-9.]+)")
 
 
 def limits(lab: Lab) -> list[float]:
-    return [float(word) for health in provision.healths(lab) for word in LIMIT.findall(health.check)]
+    return [float(word) for health in healths(lab) for word in LIMIT.findall(health.check)]
 
 
 def test_every_limit_inside_a_health_check_is_stretched(monkeypatch: pytest.MonkeyPatch) -> None:

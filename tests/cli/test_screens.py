@@ -6,7 +6,8 @@ from cli import screens
 from lab import config, machines, network
 from lab.clients.swarm import Placed
 from lab.model import Lab
-from provisioning import provision
+from provisioning import health
+from provisioning.health import Seen
 
 LAB = config.load(config.LAB_FILE)
 
@@ -38,7 +39,9 @@ def wrong(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str | None]:
     monkeypatch.setattr(network, "require_present", lambda lab: None)
     monkeypatch.setattr(machines, "answering", machines.names)
     monkeypatch.setattr(machines, "shells", lambda lab: {})
-    monkeypatch.setattr(provision, "look", lambda lab, shells: seen)
+    monkeypatch.setattr(
+        health, "look", lambda lab, shells: [Seen(*key, wrong) for key, wrong in seen.items()]
+    )
     monkeypatch.setattr(screens, "ConsulClient", FakeConsul)
     monkeypatch.setattr(screens, "SwarmClient", FakeSwarm)
     return seen

@@ -15,10 +15,11 @@ from lab import config
 from lab.model import Lab, Node, Service
 from lab.shell import command_line
 from lab.testing import FakeShell, said
-from provisioning import converge, provision
+from provisioning import converge
 from provisioning.built import Built
 from provisioning.resources import Container, File, Resource
 from provisioning.roles import machine, service
+from provisioning.stages import ROLES, healths, wanted
 
 ROOT = Path(__file__).parents[2]
 LAB = config.load(config.LAB_FILE)
@@ -27,8 +28,7 @@ BUILT = Built(
     {name: f"digest-{name}" for name in ("nginx", "mongo", "jenkins", "swarm", "registrator")},
     ("digest-store", "/lab-cache/registry/digest-store"),
 )
-ROLES = [role for stage in provision.STAGES for role in stage]
-BY_NODE = provision.wanted(LAB, BUILT, ROLES)
+BY_NODE = wanted(LAB, BUILT)
 NODES = {node.name: node for node in LAB.nodes}
 MASTER = LAB.master.name
 LONGEST_WORD = 128 * 1024  # of an argument, in Linux
@@ -165,7 +165,7 @@ def test_a_component_has_a_health_check_wherever_its_resources_are(role: ModuleT
 
 
 def test_only_jenkins_is_not_waited_for() -> None:
-    assert {health.component for health in provision.healths(LAB) if health.late} == {"jenkins"}
+    assert {health.component for health in healths(LAB) if health.late} == {"jenkins"}
 
 
 def test_every_role_is_in_one_stage() -> None:
@@ -255,7 +255,7 @@ def scripts(node: str) -> dict[str, str]:
             found[f"{resource.key} stopped"] = resource.converge(f"exited {resource.spec}", frozenset()) or ""
         if isinstance(resource, File) and resource.content.startswith("#!"):
             found[resource.path] = resource.content
-    for health in provision.healths(LAB):
+    for health in healths(LAB):
         if health.node == node:
             found |= {f"{health.component} check": health.check, f"{health.component} logs": health.logs}
     return found

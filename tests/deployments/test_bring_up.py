@@ -1,0 +1,76 @@
+"""The phases of `lab up`, in their order; a host that cannot is refused before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deployments import baseline, bring_up, by_hand
+from lab import config, engine, machines, network
+from lab.errors import HostError
+from provisioning import built, doctor, health, provision
+
+LAB = config.load(config.LAB_FILE)
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was done, in its order; nothing of it really is."""
+    did: list[str] = []
+
+    def noted(name: str, answer: Any = None) -> Callable[..., Any]:
+        return lambda *_, **__: did.append(name) or answer
+
+    every = frozenset(node.name for node in LAB.nodes)
+    for room, name, answer in (
+        (doctor, "refuse", None),
+        (network, "refuse_clash", None),
+        (built, "build", None),
+        (built, "built", None),
+        (engine, "remember", None),
+        (machines, "answering", every - {"swarm-node-02"}),
+        (machines, "up", None),
+        (machines, "shells", dict.fromkeys(every)),
+        (provision, "provision", []),
+        (by_hand, "live_color", None),
+        (baseline, "first_release", None),
+        (baseline, "ensure_books", None),
+        (health, "wait", None),
+    ):
+        monkeypatch.setattr(room, name, noted(f"{room.__name__.rpartition('.')[2]}.{name}", answer))
+    return did
+
+
+def test_the_phases_are_in_their_order(done: list[str]) -> None:
+    said: list[str] = []
+    bring_up.bring_up(LAB, said.append)
+    assert done == [
+        *("doctor.refuse", "network.refuse_clash", "built.build"),
+        *("engine.remember", "machines.answering", "machines.up", "machines.shells"),
+        *("built.built", "provision.provision", "by_hand.live_color"),
+        *("baseline.first_release", "baseline.ensure_books", "health.wait"),
+    ]
+    assert "starting swarm-node-02" in said and said[-1] == "every component answers"
+
+
+def test_books_are_not_touched_where_a_color_is_live(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(by_hand, "live_color", lambda *_: "green")
+    bring_up.bring_up(LAB, lambda _: None)
+    assert "baseline.first_release" in done and "baseline.ensure_books" not in done
+
+
+@pytest.mark.parametrize(("room", "name"), [(doctor, "refuse"), (network, "refuse_clash")])
+def test_nothing_is_made_on_a_host_that_cannot(
+    room: Any, name: str, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise HostError("it cannot")
+
+    monkeypatch.setattr(room, name, refuse)
+    with pytest.raises(HostError):
+        bring_up.bring_up(LAB, lambda _: None)
+    assert not [step for step in done if step not in ("doctor.refuse", "network.refuse_clash")]
