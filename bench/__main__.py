@@ -116,10 +116,11 @@ def _recoveries(
         lab_command("--lab-file", file.name, "up")
         quick = config.load(Path(file.name))
         say(f"a check every {interval} s: the live color is stopped {runs} times")
-        shell = machines.shells(quick)[quick.master.name]
+        shells = machines.shells(quick)
         build = JenkinsClient(quick).build(quick.main_service.name)  # Consul checks the service from here on
-        found = recovery.recover(quick, shell, runs, seed, say)
-        shell.close()
+        found = recovery.recover(quick, shells, runs, seed, say)
+        for shell in shells.values():
+            shell.close()
     say("share of each link, seconds in the mean:")
     for link, mean, share in recovery.shares(found):
         say(f"  {share:5.1%}  {mean:5.2f}  {link}")

@@ -169,7 +169,7 @@ def drawing() -> Figure:
 HOUR = """
 import re, sys
 from pathlib import Path
-import pytest, scenarios.steps.verdicts
+import pytest, scenarios.plugin
 
 def most():
     # Not getrusage: its number is the parent's when that was the bigger one.

@@ -9,11 +9,12 @@ import random
 import re
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from evidence.measures import quantile
+from faults import Harness, made
 from lab import machines
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
@@ -22,7 +23,6 @@ from lab.errors import LabError
 from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import limit, wait_until
-from scenarios.steps.healing import container
 
 LIMIT = 90.0  # seconds in which one fault must be healed
 PAUSE = 0.04
@@ -108,7 +108,7 @@ class Observer:
         raise LabError(
             f"not healed after {LIMIT:g} s",
             last_seen=repr(seen),
-            try_next="lab exec swarm-master -- cat /data/consul/logs/watchers.log",
+            try_next="lab logs healing",
         )
 
     def _is_quiet(self) -> bool:
@@ -130,10 +130,12 @@ class Observer:
         return []
 
 
-def recover(lab: Lab, master: Shell, runs: int, seed: int, say: Callable[[str], None]) -> list[Recovery]:
+def recover(
+    lab: Lab, shells: Mapping[str, Shell], runs: int, seed: int, say: Callable[[str], None]
+) -> list[Recovery]:
     """Stop the live color `runs` times, at moments spread over Consul's interval, and watch each healing."""
-    observer = Observer(lab)
-    service = lab.main_service
+    observer, harness = Observer(lab), Harness(lab, shells)
+    service, master = lab.main_service, shells[lab.master.name]
     chance = random.Random(seed)
     found = []
     for run in range(1, runs + 1):
@@ -141,10 +143,10 @@ def recover(lab: Lab, master: Shell, runs: int, seed: int, say: Callable[[str], 
         time.sleep(chance.uniform(0, lab.check_interval))
         wait_until(lambda: _idle(master), LIMIT, "the last healing to end")
         number = observer.jenkins.last_number(service.name) + 1
-        live = container(lab, "the live color")
-        begin = time.time()
-        master.run(f"docker stop {live}", sudo=False)
+        fault = harness.inject(made("stop"), "the live color", LIMIT)
+        begin = fault.at
         recovery = observer.follow(begin, number)
+        harness.heal(fault.id)
         recovery.triggered = _healing_began(master, service.name, begin) - begin
         found.append(recovery)
         say(f"run {run} of {runs}: detected {recovery.detected:.1f} s, recovered {recovery.answered:.1f} s")

@@ -135,7 +135,7 @@ def logs(lab: Lab, component: str) -> None:
     shells = _shells(lab)
     for health in chosen:
         click.echo(f"== {health.node}")
-        click.echo(shells[health.node].run(health.logs, check=False).stdout, nl=False)
+        click.echo(shells[health.node].run(health.logs.last(), check=False).stdout, nl=False)
 
 
 @cli.command()

@@ -16,23 +16,23 @@ from lab.errors import LabError
 from lab.model import Lab
 from lab.shell import Shell, in_parallel
 from lab.waiting import limit, stretched
+from provisioning.stages import healths
 
 TIMEOUT = 25.0  # seconds a node gets for one question
-UNITS = "docker consul swarm registry consul-template lab-resume lab-heal-*"
-# What is asked of every node, one file each.
+LINES = 1000  # of a component's log
+# What is asked of every node, one file each; beside it the logs that each of its components declares.
 QUESTIONS = {
     "docker-ps.txt": "docker ps -a --no-trunc",
     "docker-inspect.json": 'ids=$(docker ps -aq); [ -z "$ids" ] || docker inspect $ids',
     "iptables.txt": "iptables-save",
     "network.txt": "ip addr; ip route; tc qdisc show; ss -tanp",
     "units.txt": "systemctl list-units --all --no-pager --no-legend; systemctl list-timers --all --no-pager",
-    "journal.txt": f"journalctl --no-pager -n 1500 $(printf -- '-u %s ' {UNITS})",
+    "journal.txt": "journalctl --no-pager -n 3000",
     "containers.log": (
         "for c in $(docker ps -a --format '{{.Names}}'); do echo \"== $c\"; "
         f"timeout {limit(5)} docker logs -t --tail 200 $c 2>&1; done"
     ),
     "processes.txt": "ps -eo pid,ppid,lstart,stat,args --forest; free -m; df -h",
-    "files.log": "tail -n 300 /data/consul/logs/watchers.log /data/nginx/logs/*.log 2>/dev/null",
 }
 # What is asked of Consul over HTTP.
 CONSUL = {
@@ -53,19 +53,27 @@ def collect(lab: Lab, run: Path, scenario: Path) -> Path:
     network.require_present(lab)
     shells = machines.shells(lab)
     try:
-        found = ask_nodes(shells) | ask_consul(lab)
+        found = ask_nodes(shells, questions(lab)) | ask_consul(lab)
     finally:
         for shell in shells.values():
             shell.close()
     return pack(run / f"{scenario.name}-evidence.tar.gz", found, journals(run, scenario))
 
 
-def ask_nodes(shells: Mapping[str, Shell]) -> dict[str, str]:
+def questions(lab: Lab) -> dict[str, dict[str, str]]:
+    """Node -> the script behind each file of it. Pure."""
+    asked = {node.name: dict(QUESTIONS) for node in lab.nodes}
+    for health in healths(lab):
+        asked[health.node][f"{health.component}.log"] = health.logs.last(LINES)
+    return asked
+
+
+def ask_nodes(shells: Mapping[str, Shell], asked: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """`node/file` -> what the node said. A node that is silent once is asked no more."""
 
     def ask(node: str) -> dict[str, str]:
         said: dict[str, str] = {}
-        for file, script in QUESTIONS.items():
+        for file, script in asked[node].items():
             try:
                 done = shells[node].run(script, check=False, timeout=TIMEOUT)
             except LabError as error:

@@ -24,6 +24,7 @@ from lab.clients.swarm import SwarmClient
 from lab.model import Lab
 from lab.network import require_present
 from lab.waiting import stretched
+from provisioning.stages import healths
 
 PAUSE = 0.5  # seconds between two looks
 WAIT = 2  # seconds Consul may keep a question until something changes
@@ -31,8 +32,6 @@ ANSWERS_WITHIN = 4.0
 LINES_A_SECOND = 20  # of one log; more are counted, not kept
 ALIKE = 10.0  # seconds in which a line like one that was kept is counted only
 LINE = 300  # characters
-LOGS = ("/data/consul/logs/watchers.log", "/data/nginx/logs/error.log")
-UNITS = ("docker", "consul", "swarm")
 HEADER = re.compile(r"==> (\S+) <==")
 COLORED = re.compile(r"\x1b\[[0-9;]*m|\\033\[[0-9;]*m")
 # What the healing says at each look, and what Consul says at each reload.
@@ -101,7 +100,7 @@ def interesting(source: str, text: str) -> bool:
     """A line worth keeping: all of the lab's own logs, and of a unit's what tells of its life."""
     if not text.strip() or TALK.search(text):
         return False
-    return source in LOGS or bool(TELLING.search(text))
+    return source.startswith("/") or bool(TELLING.search(text))
 
 
 class Sieve:
@@ -295,13 +294,14 @@ class Watchers:
         yield Watcher("jenkins", "Jenkins", jobs, self._journal, 2 * PAUSE)
 
     def _logs(self) -> Iterator[LogWatcher]:
-        files = " ".join(LOGS)
-        yield LogWatcher(
-            self._lab.master.name, f"sudo tail -s 0.2 -n 0 -F {files} 2>/dev/null", LOGS[0], self._journal
-        )
-        units = " ".join(f"-u {unit}" for unit in UNITS)
         for node in self._lab.nodes:
+            logs = [health.logs for health in healths(self._lab) if health.node == node.name]
+            files = [path for one in logs for path in one.files]
+            units = " ".join(f"-u {unit}" for one in logs for unit in one.units)
             yield LogWatcher(node.name, f"sudo journalctl -f -n 0 -o cat {units}", "journal", self._journal)
+            if files:
+                follow = f"sudo tail -s 0.2 -n 0 -F {' '.join(files)} 2>/dev/null"
+                yield LogWatcher(node.name, follow, files[0], self._journal)
 
     def stop(self) -> None:
         for thread in self._threads:

@@ -82,6 +82,6 @@ def _wait_for(shell: Shell, health: Health) -> None:
         TIMEOUT,
         f"{health.component} to answer",
         node=health.node,
-        evidence=lambda: shell.run(health.logs, check=False, timeout=10).stdout,
+        evidence=lambda: shell.run(health.logs.last(), check=False, timeout=10).stdout,
         try_next=f"lab logs {health.component}",
     )

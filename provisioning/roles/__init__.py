@@ -13,13 +13,32 @@ from lab.waiting import limit
 
 
 @dataclass(frozen=True)
+class Logs:
+    """Where a component of a node says what it does; declared here once, for everything that reads logs."""
+
+    units: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    def last(self, lines: int = 20) -> str:
+        """The script that prints the last lines of each."""
+        return "; ".join(
+            [
+                *(f"journalctl -q -u {unit} -n {lines} --no-pager -o cat" for unit in self.units),
+                *(f"docker logs --tail {lines} {name} 2>&1" for name in self.containers),
+                *(f"tail -n {lines} {path}" for path in self.files),
+            ]
+        )
+
+
+@dataclass(frozen=True)
 class Health:
     """How to see that a component answers: `check` exits 0 when it does and prints what it saw."""
 
     component: str
     node: str
     check: str
-    logs: str
+    logs: Logs
     late: bool = False  # nothing of the bring-up waits for it, so it may still be starting then
 
 
@@ -30,14 +49,6 @@ def is_master(node: Node) -> bool:
 def image(lab: Lab, name: str) -> str:
     """The reference under which the lab's registry serves an image."""
     return f"{lab.registry}/{name}"
-
-
-def unit_logs(unit: str) -> str:
-    return f"journalctl -u {unit} -n 20 --no-pager -o cat"
-
-
-def container_logs(name: str) -> str:
-    return f"docker logs --tail 20 {name} 2>&1"
 
 
 def ask(words: str) -> str:

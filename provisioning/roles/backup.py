@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.model import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import Directory, File, Resource, Unit
-from provisioning.roles import Health, is_master
+from provisioning.roles import Health, Logs, is_master
 from provisioning.templates import render
 
 SCRIPTS = ("backup_records.sh", "restore_records.sh")
@@ -29,4 +29,4 @@ def health(lab: Lab, node: Node) -> list[Health]:
     if not is_master(node):
         return []
     check = "systemctl is-active lab-backup.timer"
-    return [Health("backup", node.name, check, "journalctl -q -n 20 -u lab-backup.service")]
+    return [Health("backup", node.name, check, Logs(units=("lab-backup",)))]

@@ -7,7 +7,7 @@ import json
 from lab.model import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import Directory, File, Program, Resource, Unit
-from provisioning.roles import Health, ask, is_master, unit_logs
+from provisioning.roles import Health, Logs, ask, is_master
 
 UNIT = """[Unit]
 Description=Consul agent
@@ -72,4 +72,4 @@ def health(lab: Lab, node: Node) -> list[Health]:
     if is_master(node):
         members = f"{ask(f'{url}/v1/agent/members')} | jq '[.[] | select(.Status == 1)] | length'"
         check += f" && alive=$({members}) && echo $alive alive && test $alive = {len(lab.nodes)}"
-    return [Health("consul", node.name, check, unit_logs("consul"))]
+    return [Health("consul", node.name, check, Logs(units=("consul",)))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.model import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import File, Reload, Resource
-from provisioning.roles import Health, ask, is_master
+from provisioning.roles import Health, Logs, ask, is_master
 from provisioning.templates import render
 
 SCRIPTS = ("redeploy_service.sh", "heal_service.sh", "remove_doubles.sh")
@@ -31,4 +31,4 @@ def health(lab: Lab, node: Node) -> list[Health]:
     # Not `jq -e`: it ends with 0 when Consul is silent.
     count = f"{ask('http://localhost:8500/v1/agent/self')} | jq '.DebugConfig.Watches | length'"
     check = f'watches=$({count}); echo "${{watches:-no}} watches"; test "${{watches:-0}}" -gt 0'
-    return [Health("healing", node.name, check, "tail -n 20 /data/consul/logs/watchers.log")]
+    return [Health("healing", node.name, check, Logs(files=("/data/consul/logs/watchers.log",)))]

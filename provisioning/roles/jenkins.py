@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.model import Lab, Node, Service
 from provisioning.built import Built
 from provisioning.resources import Container, Directory, File, OwnFile, Package, Password, Reload, Resource
-from provisioning.roles import Health, ask, container_logs, image, is_master, responds
+from provisioning.roles import Health, Logs, ask, image, is_master, responds
 from provisioning.templates import render
 
 
@@ -47,4 +47,4 @@ def health(lab: Lab, node: Node) -> list[Health]:
     # Jenkins is of use when its node `cd` is online.
     cd = f"http://{node.address}:8080/computer/cd/api/json"
     check = f'{responds(cd)} && test "$({ask(cd)} | jq .offline)" = false'
-    return [Health("jenkins", node.name, check, container_logs("jenkins"), late=True)]
+    return [Health("jenkins", node.name, check, Logs(containers=("jenkins",)), late=True)]

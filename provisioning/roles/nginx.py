@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.model import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import Container, Directory, Resource
-from provisioning.roles import Health, ask, container_logs, image, is_master
+from provisioning.roles import Health, Logs, ask, image, is_master
 
 FOLDERS = ("conf.d", "includes", "upstreams", "templates", "servers", "logs")
 
@@ -25,4 +25,6 @@ def health(lab: Lab, node: Node) -> list[Health]:
     if not is_master(node):
         return []
     check = ask(f"--no-fail -o /dev/null -w '%{{http_code}}' http://{node.address}/ 2>&1")
-    return [Health("nginx", node.name, check, container_logs("nginx"))]
+    return [
+        Health("nginx", node.name, check, Logs(containers=("nginx",), files=("/data/nginx/logs/error.log",)))
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.model import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import Container, Resource, Trouble
-from provisioning.roles import Health, ask, container_logs, image, is_master
+from provisioning.roles import Health, Logs, ask, image, is_master
 from provisioning.templates import render
 
 
@@ -36,4 +36,4 @@ def health(lab: Lab, node: Node) -> list[Health]:
         f"{{ unknown=$(\n{unknown(lab, node)}\n); "
         'echo "not in the catalogue: $unknown"; [ -z "$unknown" ]; }'
     )
-    return [Health("registrator", node.name, check, container_logs("registrator"))]
+    return [Health("registrator", node.name, check, Logs(containers=("registrator",)))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.model import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import File, Folder, Package, Resource, Unit
-from provisioning.roles import Health, is_master, responds, unit_logs
+from provisioning.roles import Health, Logs, is_master, responds
 
 DATA = "/var/lib/lab-registry"
 
@@ -61,4 +61,6 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
 def health(lab: Lab, node: Node) -> list[Health]:
     if not is_master(node):
         return []
-    return [Health("registry", node.name, responds(f"http://{lab.registry}/v2/"), unit_logs("lab-registry"))]
+    return [
+        Health("registry", node.name, responds(f"http://{lab.registry}/v2/"), Logs(units=("lab-registry",)))
+    ]

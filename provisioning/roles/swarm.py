@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.model import Lab, Node
 from provisioning.built import Built
 from provisioning.resources import Container, Resource, Trouble
-from provisioning.roles import Health, ask, ask_engine, container_logs, image, is_master
+from provisioning.roles import Health, Logs, ask, ask_engine, image, is_master
 from provisioning.templates import render
 
 
@@ -33,7 +33,7 @@ def _strangers(lab: Lab) -> Trouble:
 def health(lab: Lab, node: Node) -> list[Health]:
     if not is_master(node):
         check = "docker inspect -f '{{.State.Status}}' swarm-node 2>&1 | grep -x running"
-        return [Health("swarm", node.name, check, container_logs("swarm-node"))]
+        return [Health("swarm", node.name, check, Logs(containers=("swarm-node",)))]
     info = f"{ask_engine(f'-H {lab.swarm_endpoint} info')} 2>/dev/null | grep -c 'Status: Healthy'"
     check = f'healthy=$({info}); echo $healthy nodes healthy; test "$healthy" = {len(lab.swarm_nodes)}'
-    return [Health("swarm", node.name, check, container_logs("swarm-master"))]
+    return [Health("swarm", node.name, check, Logs(containers=("swarm-master",)))]

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Mapping, Sequence
 
 from pytest_bdd import given, parsers, then
 
-from deployments import baseline, by_hand
+from deployments import baseline
 from evidence import measures
 from evidence.runs import Run
+from faults.targets import look, resolve
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
 from lab.clients.proxy import ProxyClient
 from lab.clients.swarm import Placed, SwarmClient
 from lab.errors import LabError
-from lab.model import COLORS, DATABASE, Lab, Service, other
+from lab.model import Lab, Service
 from lab.shell import Shell
 from lab.waiting import wait_until
 from scenarios.steps.world import SETTLED, Story
@@ -30,29 +32,14 @@ ADDED: dict[str, object] = {
 }
 
 
-def container(lab: Lab, target: str, service: Service | None = None) -> str:
-    """The container that a target of the features means now, of the first service unless told."""
-    service = service or lab.main_service
-    return meant(service, ConsulClient(lab).color(service.name), target)
-
-
-def meant(service: Service, live: str | None, target: str) -> str:
-    """The container that a target means while `live` is live. LabError when no color is."""
-    if target == "the database":
-        return service.container(DATABASE)
-    if live not in COLORS:
-        raise LabError(f"no color of {service.name} is live, so nothing is {target}", last_seen=repr(live))
-    color = live if target == "the live color" else other(live)
-    return service.container(color)
+def node_of(lab: Lab, shells: Mapping[str, Shell], target: str) -> str:
+    """The node of the container that a target means now."""
+    return resolve(look(lab, shells), target, random.Random()).nodes[0]
 
 
 def last_of_log(master: Shell) -> str:
     """What the watchers and the healing said last."""
     return master.run(f"tail -n 30 {LOG}", check=False).stdout
-
-
-def node_of(lab: Lab, name: str) -> str:
-    return next(placed.node for placed in _containers(lab) if placed.name == name)
 
 
 @then(parsers.parse("Consul notices within {limit:d} seconds"))
@@ -198,9 +185,8 @@ def catalogue_differences(
 
 
 @then(parsers.re(r"(?P<target>the live color|the database) is on another node"))
-def moved(lab: Lab, master: Shell, story: Story, target: str) -> None:
-    assert by_hand.live_color(master, lab.main_service) is not None
-    assert node_of(lab, container(lab, target)) != story.victim
+def moved(lab: Lab, shells: Mapping[str, Shell], story: Story, target: str) -> None:
+    assert node_of(lab, shells, target) != story.victim
 
 
 @given("the last backup has every book")
@@ -239,7 +225,7 @@ def added_is_kept(lab: Lab) -> None:
 def earlier_databases(lab: Lab, shells: Mapping[str, Shell]) -> None:
     """A copy of the volume as it is now: what is written from now on is not in it."""
     volume = lab.main_service.volume
-    home = node_of(lab, container(lab, "the database"))
+    home = node_of(lab, shells, "the database")
     path = f"/var/lib/docker/volumes/{volume}/_data"
     packed = shells[home].run(f"tar -C {path} -cz . | base64 -w 0").stdout.strip()
     for node in lab.swarm_nodes:

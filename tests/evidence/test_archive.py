@@ -10,20 +10,36 @@ from evidence import archive
 from lab import config, machines, network
 from lab.errors import HostError, LabError
 from lab.testing import FakeShell, said
+from provisioning.stages import healths
 
 LAB = config.load(config.LAB_FILE)
 
 
+ASKED = {"docker-ps.txt": "docker ps", "journal.txt": "journalctl"}
+
+
 def test_every_node_is_asked_every_question() -> None:
     shells = {name: FakeShell({"": said(f"of {name}")}, name) for name in ("n1", "n2")}
-    found = archive.ask_nodes(shells)
-    assert found.keys() == {f"{node}/{file}" for node in shells for file in archive.QUESTIONS}
-    assert found["n2/iptables.txt"] == "of n2"
+    found = archive.ask_nodes(shells, dict.fromkeys(shells, ASKED))
+    assert found.keys() == {f"{node}/{file}" for node in shells for file in ASKED}
+    assert found["n2/journal.txt"] == "of n2"
+
+
+def test_the_log_of_every_component_is_asked_for_on_its_node() -> None:
+    asked = archive.questions(LAB)
+    for health in healths(LAB):
+        logs = health.logs
+        script = asked[health.node][f"{health.component}.log"]
+        assert all(name in script for name in (*logs.units, *logs.containers, *logs.files))
+        assert logs.units or logs.containers or logs.files, f"{health.component} declares no log"
+    assert "lab-registry" in asked[LAB.master.name]["registry.log"]
 
 
 def test_a_silent_node_is_told_and_asked_no_more() -> None:
     dead = FakeShell({"": LabError("does not answer over SSH")}, "n1")
-    found = archive.ask_nodes({"n1": dead, "n2": FakeShell({"": said("fine")}, "n2")})
+    found = archive.ask_nodes(
+        {"n1": dead, "n2": FakeShell({"": said("fine")}, "n2")}, {"n1": ASKED, "n2": ASKED}
+    )
     assert len(dead.scripts) == 1
     assert "does not answer over SSH" in found["n1/docker-ps.txt"]
     assert found["n2/journal.txt"] == "fine"

@@ -16,6 +16,7 @@ from lab import config
 from lab.clients.swarm import Placed
 from lab.errors import LabError
 
+HEALING, PROXY = "/data/consul/logs/watchers.log", "/data/nginx/logs/error.log"
 LAB = config.load(config.LAB_FILE)
 
 
@@ -72,10 +73,10 @@ def test_a_build_is_building_or_has_its_result() -> None:
 @pytest.mark.parametrize(
     ("source", "text", "kept"),
     [
-        (watching.LOGS[0], ">>> Service books-service is critical", True),
-        (watching.LOGS[0], "[]", False),
-        (watching.LOGS[0], "Consul watch request:", False),
-        (watching.LOGS[1], "connect() failed", True),
+        (HEALING, ">>> Service books-service is critical", True),
+        (HEALING, "[]", False),
+        (HEALING, "Consul watch request:", False),
+        (PROXY, "connect() failed", True),
         ("journal", "level=error msg=...", True),
         ("journal", "[WARN]  agent.auto_config: bootstrap = true", False),
         ("journal", "level=info msg=daily talk", False),
@@ -207,12 +208,12 @@ def test_containers_of_one_name_on_two_nodes_are_two() -> None:
 
 
 def test_lines_of_two_files_keep_their_source_and_lose_their_paint(book: Journal) -> None:
-    LogWatcher("m", "tail", watching.LOGS[0], book).take(
-        ["==> /data/nginx/logs/error.log <==\n", "[error] no\n", "", f"==> {watching.LOGS[0]} <==\n",
+    LogWatcher("m", "tail", HEALING, book).take(
+        ["==> /data/nginx/logs/error.log <==\n", "[error] no\n", "", f"==> {HEALING} <==\n",
          ">>> \x1b[0;31mService is critical\x1b[0;0m\n"]
     )  # fmt: skip
     assert [(e.facts["source"], e.facts["text"]) for e in told(book)] == [
-        (watching.LOGS[0], ">>> Service is critical")
+        (HEALING, ">>> Service is critical")
     ]
 
 

@@ -12,7 +12,7 @@ from lab.testing import Answer, Endless, FakeShell, said
 from lab.waiting import SLOW_HOST
 from provisioning import health
 from provisioning.health import Seen
-from provisioning.roles import Health
+from provisioning.roles import Health, Logs
 from provisioning.stages import healths
 
 LAB = config.load(config.LAB_FILE)
@@ -50,7 +50,7 @@ CHECKS = {
 
 @pytest.fixture
 def checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [Health(check, MASTER, check, "true") for check in CHECKS]
+    found = [Health(check, MASTER, check, Logs()) for check in CHECKS]
     monkeypatch.setattr(health, "healths", lambda lab: found)
 
 
@@ -99,7 +99,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "TIMEOUT", 0.0)
 
 
-HEALTH = Health("consul", "n1", "ask consul", "its log")
+HEALTH = Health("consul", "n1", "ask consul", Logs(units=("consul",)))
 SILENT: dict[str, tuple[Answer, str]] = {
     "exit and output": (said("no leader\n", exit=1), "CheckFailed: exit 1: no leader\nlast words\n"),
     "no output": (said(exit=22), "CheckFailed: exit 22: no output\nlast words\n"),
@@ -115,7 +115,7 @@ SILENT: dict[str, tuple[Answer, str]] = {
 @pytest.mark.parametrize("case", SILENT)
 def test_a_component_that_does_not_answer_is_told_with_its_last_log_lines(case: str) -> None:
     answer, seen = SILENT[case]
-    shell = FakeShell({"ask": answer, "log": said("last words\n")}, node="n1")
+    shell = FakeShell({"ask": answer, "journalctl": said("last words\n")}, node="n1")
     with pytest.raises(TimedOut, match="for consul to answer") as caught:
         health.wait({"n1": shell}, [HEALTH])
     assert (caught.value.node, caught.value.last_seen) == ("n1", seen)
@@ -136,5 +136,5 @@ def test_nothing_to_wait_for_is_no_wait() -> None:
 def test_all_components_are_waited_for_at_once() -> None:
     shell = Bash()
     began = time.monotonic()
-    health.wait({MASTER: shell}, [Health(str(n), MASTER, "sleep 0.2", "true") for n in range(5)])
+    health.wait({MASTER: shell}, [Health(str(n), MASTER, "sleep 0.2", Logs()) for n in range(5)])
     assert time.monotonic() - began < 0.8

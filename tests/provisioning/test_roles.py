@@ -257,7 +257,10 @@ def scripts(node: str) -> dict[str, str]:
             found[resource.path] = resource.content
     for health in healths(LAB):
         if health.node == node:
-            found |= {f"{health.component} check": health.check, f"{health.component} logs": health.logs}
+            found |= {
+                f"{health.component} check": health.check,
+                f"{health.component} logs": health.logs.last(),
+            }
     return found
 
 

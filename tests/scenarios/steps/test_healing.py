@@ -6,36 +6,10 @@ import pytest
 
 from lab import config
 from lab.clients.swarm import Placed
-from lab.errors import LabError
-from scenarios.steps.healing import catalogue_differences, meant
+from scenarios.steps.healing import catalogue_differences
 
 LAB = config.load(config.LAB_FILE)
 BOOKS = LAB.service("books-service")
-
-# --- what a target means ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("live", "target", "name"),
-    [
-        ("blue", "the live color", "booksservice_blue_1"),
-        ("green", "the live color", "booksservice_green_1"),
-        ("blue", "the idle color", "booksservice_green_1"),
-        ("green", "the idle color", "booksservice_blue_1"),
-        ("green", "the database", "booksservice_db_1"),
-        (None, "the database", "booksservice_db_1"),
-    ],
-)
-def test_a_target_is_the_container_that_it_means_now(live: str | None, target: str, name: str) -> None:
-    assert meant(BOOKS, live, target) == name
-
-
-@pytest.mark.parametrize("live", [None, "purple", ""])
-@pytest.mark.parametrize("target", ["the live color", "the idle color"])
-def test_without_a_live_color_nothing_is_live_or_idle(live: str | None, target: str) -> None:
-    with pytest.raises(LabError, match=f"no color of books-service is live, so nothing is {target}"):
-        meant(BOOKS, live, target)
-
 
 # --- the catalogue and the containers -----------------------------------------------------------------------
 
