@@ -70,12 +70,13 @@ def again(lab: Lab) -> list[Figure]:
     ]
 
 
-def resets() -> Figure:
+def resets(lab: Lab) -> Figure:
+    deployment = ("deploy", lab.main_service.name, lab.main_service.releases[-1])
     times = []
     for _ in range(5):
-        lab_command("deploy", "books-service", "1.1")
+        lab_command(*deployment)
         times.append(seconds(lambda: lab_command("reset")))
-    deploy = seconds(lambda: lab_command("deploy", "books-service", "1.1"))
+    deploy = seconds(lambda: lab_command(*deployment))
     lab_command("reset")
     return Figure(
         "reset after a deployment, worst of 5",
@@ -187,7 +188,7 @@ def cold() -> Figure:
 
 
 def bring_up(lab: Lab) -> list[Figure]:
-    figures = [*again(lab), resets()]
+    figures = [*again(lab), resets(lab)]
     figures.append(Figure("memory of the idle lab", f"{idle_memory(lab):.2f} GiB", "2.5 GiB", "-"))
     return figures + down_and_up(lab)
 

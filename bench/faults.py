@@ -35,7 +35,7 @@ CASES = (
     Case(
         "isolate a node",
         made("isolate"),
-        "swarm-node-01",
+        "any node",
         "iptables -w 5 -t mangle -A PREROUTING -i eth1 -p tcp --dport 9 -j DROP",
         "iptables -w 5 -t mangle -D PREROUTING -i eth1 -p tcp --dport 9 -j DROP",
     ),

@@ -4,33 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from deployments import by_hand
+from deployments import books, by_hand
 from lab import machines
 from lab.clients.jenkins import JenkinsClient
-from lab.clients.proxy import ProxyClient
 from lab.errors import LabError
 from lab.model import DATABASE, Lab, Service
 from lab.shell import Shell
 from lab.waiting import limit, wait_until
 from provisioning import built, health, provision
 from provisioning.stages import healths
-
-BOOKS = (
-    {"_id": "1", "title": "Blue Mornings", "author": "Ada Winter", "description": "A town wakes up early."},
-    {
-        "_id": "2",
-        "title": "Green Evenings",
-        "author": "Ben Sommer",
-        "description": "The same town, twelve hours on.",
-    },
-    {"_id": "3", "title": "The Switch", "author": "Cy Lang", "description": "Two lamps and one electrician."},
-)
-FIELDS = frozenset({"_id", "title", "author", "description"})
-
-
-def kept(book: dict[str, object]) -> dict[str, object]:
-    """A book without the fields that a release adds of itself."""
-    return {key: value for key, value in book.items() if key in FIELDS}
 
 
 def first_release(lab: Lab, master: Shell, service: Service, say: Callable[[str], None]) -> None:
@@ -58,26 +40,6 @@ def revive(master: Shell, service: Service, color: str) -> None:
     by_hand.start_anew(master, service, color)
     by_hand.restore(master, service, by_hand.direct_test(master, service, color))
     by_hand.write_upstream(master, service, color)
-
-
-def ensure_books(lab: Lab) -> None:
-    """The three books and no other."""
-    proxy = ProxyClient(lab)
-    try:
-        there = {
-            str(book["_id"]): kept(book) for book in wait_until(lambda: _asked(proxy), 30, "the books")[0]
-        }
-        for book in BOOKS:
-            if there.pop(book["_id"], None) != book:
-                proxy.put(dict(book))
-        for extra in there:
-            proxy.delete(extra)
-    finally:
-        proxy.close()
-
-
-def _asked(proxy: ProxyClient) -> tuple[list[dict[str, object]]]:
-    return (proxy.books(),)
 
 
 def mend(lab: Lab, shells: Mapping[str, Shell]) -> list[str]:
@@ -149,6 +111,6 @@ def reset(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
     by_hand.direct_test(master, service, "blue")
     by_hand.cut_over(lab, master, service, "blue", "blue")
     by_hand.compose(master, service, "rm -sf green")
-    ensure_books(lab)
+    books.ensure(lab)
     if not _answers(master, lab, service):
         raise LabError(f"{service.name} does not answer after the reset", try_next="lab status")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from deployments import baseline, by_hand
+from deployments import baseline, books, by_hand
 from lab import engine, machines, network
 from lab.model import Lab
 from lab.shell import Shell
@@ -49,5 +49,5 @@ def release(lab: Lab, shells: Mapping[str, Shell], say: Say) -> None:
     is_new = by_hand.live_color(master, service) is None
     baseline.first_release(lab, master, service, say)
     if is_new:
-        baseline.ensure_books(lab)
-        say(f"{len(baseline.BOOKS)} books are in")
+        books.ensure(lab)
+        say(f"{len(books.BOOKS)} books are in")

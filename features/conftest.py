@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_bdd_before_step_call(request: pytest.FixtureRequest, step_func_args: dict[str, Any]) -> None:
-    # The features print the article's addresses; another lab.yml may have others.
+    # The features print the article's nodes and addresses; another lab.yml may have others.
     lab = request.getfixturevalue("lab")
     for name, value in step_func_args.items():
         if isinstance(value, str):

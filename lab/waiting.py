@@ -87,6 +87,11 @@ def wait_until(
     )
 
 
+def retry(call: Callable[[], T], timeout: float, what: str, *, try_next: str | None = None) -> T:
+    """Call `call` until it does not raise, and return its result, whatever that is. Raises TimedOut."""
+    return wait_until(lambda: (call(),), timeout, what, try_next=try_next)[0]
+
+
 def _shown(evidence: Callable[[], str]) -> str:
     try:
         return evidence()

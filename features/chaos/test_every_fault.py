@@ -14,13 +14,13 @@ from deployments import baseline
 from faults import FAULTS, made
 from faults.leftovers import leftovers
 from faults.targets import look
-from lab.model import Lab
+from lab.model import DATABASE, Lab
 from lab.shell import Shell
 from lab.waiting import limit, wait_until
 from provisioning.roles import registry
 from scenarios.steps.faults import ScenarioFaults
 
-BLUE, DB = "booksservice_blue_1", "booksservice_db_1"
+BLUE, DB = "{blue}", "{db}"  # the containers
 NOT_RUNNING = "! docker inspect -f '{{{{.State.Status}}}}' {name} | grep -x running"
 BEFORE = "$(cat /var/tmp/lab-before)"
 STARTED_LATER = (
@@ -91,7 +91,7 @@ SIGNS = {
         ("kbit=64",),
     ),
     "dns-refused": Sign("{n1}", "{n1}", ASK_DNS),
-    "hide-releases": Sign("the master", "master", f"! ls {registry.tags('books-service')}/1.1"),
+    "hide-releases": Sign("the master", "master", f"! ls {registry.tags('{service}')}/1.1"),
     "lose-lock": Sign("the master", "master", "systemctl is-active 'lab-fault-*-lock.service'"),
     "break-settings": Sign("the master", "master", "docker exec nginx nginx -t 2>&1 | grep 'no such word'"),
     "backup-stop": Sign("the master", "master", "! systemctl is-active lab-backup.timer"),
@@ -106,7 +106,7 @@ SIGNS = {
 
 
 def named(text: str, words: Mapping[str, str]) -> str:
-    """The text with {n1}, {n2}, {n3} in words; other braces are the shell's."""
+    """The text with {n1}, {blue} and such in words; other braces are the shell's."""
     for key, word in words.items():
         text = text.replace(f"{{{key}}}", word)
     return text
@@ -127,10 +127,12 @@ def test_a_fault_bites_and_ends(
 ) -> None:
     sign = SIGNS[name]
     nodes = [node.name for node in lab.swarm_nodes]
-    words = {"n1": nodes[0], "n2": nodes[1], "n3": nodes[2]}
+    service = lab.main_service
+    names = {"blue": service.container("blue"), "db": service.container(DATABASE)}
+    words = {"n1": nodes[0], "n2": nodes[1], "n3": nodes[2], **names, "service": service.name}
     there_now = look(lab, shells)
     of = {one.name: one.node for one in there_now.containers if one.state == "running"}
-    at = {"db": of[DB], "blue": of[BLUE], "master": lab.master.name}
+    at = {"db": of[names["db"]], "blue": of[names["blue"]], "master": lab.master.name}
     shell = shells[at.get(sign.at) or named(sign.at, words)]
     script = named(sign.script, words)
 

@@ -1,4 +1,4 @@
-"""The public address of the lab, as its users see it (httpx)."""
+"""The public address of the lab, as its users see it, and the books of its main service (httpx)."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ TIMEOUT = 5.0
 class ProxyClient:
     def __init__(self, lab: Lab) -> None:
         require_present(lab)
+        self._path = lab.main_service.path
         self._client = httpx.Client(
             base_url=f"http://{lab.master.address}", timeout=stretched(TIMEOUT), trust_env=False
         )
 
     def books(self) -> list[dict[str, Any]]:
         """The books, in the order of their ids. Raises LabError when the answer is not 200."""
-        answer = self._ask("GET", "/api/v1/books")
+        answer = self._ask("GET", self._path)
         books: list[dict[str, Any]] = answer.json()
         return sorted(books, key=lambda book: str(book["_id"]))
 
     def put(self, book: dict[str, Any]) -> None:
-        self._ask("PUT", "/api/v1/books", json=book)
+        self._ask("PUT", self._path, json=book)
 
     def delete(self, book_id: str) -> None:
-        self._ask("DELETE", f"/api/v1/books/_id/{book_id}")
+        self._ask("DELETE", f"{self._path}/_id/{book_id}")
 
     def served_by(self, path: str) -> tuple[str, str, str]:
         """(release, color, node) of who answers a path."""

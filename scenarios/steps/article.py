@@ -7,7 +7,7 @@ import re
 
 from pytest_bdd import given, parsers, then, when
 
-from deployments import baseline, by_hand
+from deployments import books, by_hand
 from lab.clients.consul import ConsulClient
 from lab.model import Lab
 from lab.shell import Result, Shell
@@ -32,7 +32,7 @@ def ask_directly(lab: Lab, master: Shell, story: Story, service: str) -> None:
     catalogue = as_printed(master, f"curl http://localhost:8500/v1/catalog/service/{service} | jq .").stdout
     entry = json.loads(catalogue)[0]
     story.address = f"{entry['ServiceAddress'] or entry['Address']}:{entry['ServicePort']}"
-    line = f"curl -f http://{story.address}/api/v1/books | jq ."
+    line = f"curl -f http://{story.address}{lab.main_service.path} | jq ."
     story.output = wait_until(lambda: as_printed(master, line), 20, line, node=master.node).stdout
 
 
@@ -54,8 +54,8 @@ def nothing_changed(story: Story) -> None:
 
 @then("it lists the three books")
 def three_books(story: Story) -> None:
-    listed = [baseline.kept(book) for book in json.loads(story.output)]
-    assert sorted(listed, key=lambda book: str(book["_id"])) == list(baseline.BOOKS)
+    listed = [books.kept(book) for book in json.loads(story.output)]
+    assert sorted(listed, key=lambda book: str(book["_id"])) == list(books.BOOKS)
 
 
 @then(parsers.parse("`docker ps -a` shows {name} {state:w}"))

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Response, expect, sync_playwright
 from pytest_bdd import given, parsers, then, when
 
-from deployments import baseline
+from deployments import books
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
 from lab.clients.proxy import ProxyClient
@@ -118,12 +118,12 @@ def select(page: Page, option: str) -> None:
 @then("the page lists the three books")
 def lists_books(lab: Lab, page: Page, tmp_path: Path) -> None:
     entries = page.locator("#books li")
-    expect(entries).to_have_count(len(baseline.BOOKS))
+    expect(entries).to_have_count(len(books.BOOKS))
     with closing(ProxyClient(lab)) as proxy:
-        books = [baseline.kept(book) for book in proxy.books()]
-    assert books == list(baseline.BOOKS), books
+        listed = [books.kept(book) for book in proxy.books()]
+    assert listed == list(books.BOOKS), listed
     shown = [entry.splitlines() for entry in entries.all_inner_texts()]
-    wanted = [[book["title"], book["author"], book["description"]] for book in books]
+    wanted = [[book["title"], book["author"], book["description"]] for book in listed]
     assert [[line for line in entry if line] for entry in shown] == wanted, shown
     keep(page, tmp_path, "books")
 

@@ -23,6 +23,7 @@ from lab.errors import CheckFailed, ConfigError
 from lab.model import Lab, other
 from lab.shell import Shell
 from scenarios.steady import unsteady, wait_steady
+from scenarios.steps import addresses
 from scenarios.steps.verdicts import settled
 from scenarios.steps.world import Story
 
@@ -121,7 +122,8 @@ def meant(text: str) -> tuple[Fault, str]:
 @when(parsers.parse("both faults of the pair are injected for {seconds:d} seconds"))
 def both(faults: ScenarioFaults, story: Story, pair: tuple[str, str], seconds: int) -> None:
     # Both are planned before the first: its target may be where the second would be looked for.
-    planned = [faults.harness.plan(*meant(text), seconds) for text in pair]
+    phrases = [addresses.of_lab(text, faults.harness.lab) for text in pair]
+    planned = [faults.harness.plan(*meant(text), seconds) for text in phrases]
     begun = [faults.begin(one) for one in planned]
     story.fault_at, story.victim = begun[0].at, " and ".join(one.on[0] for one in begun)
     hold(begun[-1])

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from pytest_bdd import given, parsers, then
 
-from deployments import baseline
+from deployments import books
 from evidence import measures
 from evidence.runs import Run
 from faults.targets import look, resolve
@@ -132,13 +132,13 @@ def nothing_seen(lab: Lab, seconds: int) -> None:
 @then("no book is lost")
 @then("no other book is lost")
 def no_book_lost(lab: Lab) -> None:
-    assert [book for book in _books(lab) if book != ADDED] == list(baseline.BOOKS)
+    assert [book for book in _books(lab) if book != ADDED] == list(books.BOOKS)
 
 
 def _books(lab: Lab) -> list[dict[str, object]]:
     proxy = ProxyClient(lab)
     try:
-        return [baseline.kept(book) for book in proxy.books()]
+        return [books.kept(book) for book in proxy.books()]
     finally:
         proxy.close()
 
@@ -198,7 +198,7 @@ def backup_is_complete(lab: Lab, master: Shell) -> None:
 
     def complete() -> bool:
         when, _, records = master.run(f"stat -c %.Y {path}; cat {path}").stdout.partition("\n")
-        return float(when) > now and [baseline.kept(book) for book in json.loads(records)] == every
+        return float(when) > now and [books.kept(book) for book in json.loads(records)] == every
 
     wait_until(complete, 3 * lab.check_interval, "a backup with every book", node=master.node)
 

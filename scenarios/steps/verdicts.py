@@ -10,7 +10,7 @@ from evidence import measures
 from evidence.answers import Answer
 from evidence.runs import Run
 from lab.model import Lab
-from lab.waiting import in_words, stretched, wait_until
+from lab.waiting import in_words, retry, stretched, wait_until
 from scenarios.steps.world import SETTLED, Story
 
 Told = Callable[[str, object], None]
@@ -67,7 +67,7 @@ def books_are_there(story: Story, record_property: Told) -> None:
     writer.stop()
     acknowledged = writer.acknowledged
     assert acknowledged, "no book was acknowledged, so nothing can be told"
-    present = wait_until(lambda: (writer.present(),), 30, "the books to be listed", try_next="lab status")[0]
+    present = retry(writer.present, 30, "the books to be listed", try_next="lab status")
     lost = measures.lost(acknowledged, present)
     record_property("acknowledged", len(acknowledged))
     record_property("lost", len(lost))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deployments import baseline, bring_up, by_hand
+from deployments import baseline, books, bring_up, by_hand
 from lab import config, engine, machines, network
 from lab.errors import HostError
 from provisioning import built, doctor, health, provision
@@ -36,7 +36,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (provision, "provision", []),
         (by_hand, "live_color", None),
         (baseline, "first_release", None),
-        (baseline, "ensure_books", None),
+        (books, "ensure", None),
         (health, "wait", None),
     ):
         monkeypatch.setattr(room, name, noted(f"{room.__name__.rpartition('.')[2]}.{name}", answer))
@@ -50,7 +50,7 @@ def test_the_phases_are_in_their_order(done: list[str]) -> None:
         *("doctor.refuse", "network.refuse_clash", "built.build"),
         *("engine.remember", "machines.answering", "machines.up", "machines.shells"),
         *("built.built", "provision.provision", "by_hand.live_color"),
-        *("baseline.first_release", "baseline.ensure_books", "health.wait"),
+        *("baseline.first_release", "books.ensure", "health.wait"),
     ]
     assert "starting swarm-node-02" in said and said[-1] == "every component answers"
 
@@ -60,7 +60,7 @@ def test_books_are_not_touched_where_a_color_is_live(
 ) -> None:
     monkeypatch.setattr(by_hand, "live_color", lambda *_: "green")
     bring_up.bring_up(LAB, lambda _: None)
-    assert "baseline.first_release" in done and "baseline.ensure_books" not in done
+    assert "baseline.first_release" in done and "books.ensure" not in done
 
 
 @pytest.mark.parametrize(("room", "name"), [(doctor, "refuse"), (network, "refuse_clash")])

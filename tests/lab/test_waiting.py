@@ -131,3 +131,19 @@ def test_a_time_out_comes_when_the_stretched_time_since_its_beginning_is_over(
     with pytest.raises(TimedOut, match=f"waited {10 * int(factor)} s .*for it"):
         wait_until(lambda: False, 10, "it", since=clock.now - ago)
     assert clock.now == 1000 + waited
+
+
+@pytest.mark.parametrize("result", [[], None, 0, "x"])
+def test_a_call_is_tried_again_until_it_does_not_raise_whatever_it_returns(
+    result: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PAUSE", 0.0)
+    answers = iter([ValueError("not yet"), result])
+
+    def call() -> object:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert waiting.retry(call, 5, "an answer") == result

@@ -1,30 +1,36 @@
-"""Features play on a lab with addresses of its own."""
+"""Features play on a lab with names and addresses of its own."""
 
 from dataclasses import replace
 
 import pytest
 
 from lab import config
+from lab.errors import ConfigError
 from lab.model import Lab, Node
 from scenarios.steps.addresses import NODES, of_lab
 
 ARTICLE = config.load(config.LAB_FILE)
+OTHER = Lab(
+    "other",
+    "docker",
+    "10.7.0.0/24",
+    5,
+    (
+        Node("worker-a", "10.7.0.101", ("node",)),
+        Node("boss", "10.7.0.100", ("master",)),
+        Node("worker-b", "10.7.0.102", ("node",)),
+    ),
+    ARTICLE.services,
+)
 
 
-def moved(lab: Lab) -> Lab:
-    def move(node: Node) -> Node:
-        return replace(node, address=node.address.replace("10.100.199.2", "10.7.0.1"))
-
-    return replace(lab, subnet="10.7.0.0/24", nodes=tuple(map(move, lab.nodes)))
+def test_the_article_s_nodes_are_those_of_the_lab_that_comes_with_it() -> None:
+    assert {node.name: node.address for node in ARTICLE.nodes} == NODES
 
 
-def test_the_article_s_addresses_are_those_of_the_lab_that_comes_with_it() -> None:
-    assert {node.address: node.name for node in ARTICLE.nodes} == NODES
-
-
-@pytest.mark.parametrize("address", NODES)
-def test_the_lab_s_own_file_changes_no_address(address: str) -> None:
-    text = f"curl http://{address}:8500/v1/kv and {address}."
+@pytest.mark.parametrize("name", NODES)
+def test_the_lab_s_own_file_changes_nothing(name: str) -> None:
+    text = f"curl http://{NODES[name]}:8500/v1/kv and {NODES[name]} on {name}"
     assert of_lab(text, ARTICLE) == text
 
 
@@ -32,17 +38,25 @@ def test_the_lab_s_own_file_changes_no_address(address: str) -> None:
     ("printed", "here"),
     [
         ("http://10.100.199.200/api", "http://10.7.0.100/api"),
-        ("http://10.100.199.203:8080/", "http://10.7.0.103:8080/"),
+        ("http://10.100.199.202:8080/", "http://10.7.0.102:8080/"),
         ("server 10.100.199.", "server 10.7.0.10"),
         ("10.100.199.200, 10.100.199.201", "10.7.0.100, 10.7.0.101"),
-        ("10.100.199.7 and 110.100.199.200", "10.100.199.7 and 110.100.199.200"),
-        ("no address", "no address"),
+        ("registrator on swarm-node-02", "registrator on worker-b"),
+        ("swarm-master | swarm-node-01", "boss | worker-a"),
+        ("swarm-node on swarm-node-01", "swarm-node on worker-a"),
+        ("110.100.199.200 and no address", "110.100.199.200 and no address"),
     ],
 )
-def test_another_lab_s_addresses_stand_for_the_article_s(printed: str, here: str) -> None:
-    assert of_lab(printed, moved(ARTICLE)) == here
+def test_another_lab_s_nodes_stand_for_the_article_s_by_their_roles(printed: str, here: str) -> None:
+    assert of_lab(printed, OTHER) == here
 
 
-def test_an_article_s_node_that_the_lab_has_not_keeps_its_address() -> None:
-    small = replace(moved(ARTICLE), nodes=moved(ARTICLE).nodes[:2])
-    assert of_lab("10.100.199.203", small) == "10.100.199.203"
+@pytest.mark.parametrize("printed", ["10.100.199.203", "swarm-node-03", "10.100.199.7", "swarm-node-04"])
+def test_what_no_node_stands_for_is_refused(printed: str) -> None:
+    with pytest.raises(ConfigError, match=f'"{printed}" of the article has no node here'):
+        of_lab(f"curl {printed}", OTHER)
+
+
+def test_of_a_larger_lab_the_article_s_nodes_are_the_first_ones() -> None:
+    larger = replace(ARTICLE, nodes=(*ARTICLE.nodes, Node("more", "10.100.199.209", ("node",))))
+    assert of_lab("10.100.199.203 swarm-node-03", larger) == "10.100.199.203 swarm-node-03"

@@ -1,0 +1,38 @@
+"""The three books that the main service has at the baseline."""
+
+from __future__ import annotations
+
+from lab.clients.proxy import ProxyClient
+from lab.model import Lab
+from lab.waiting import retry
+
+BOOKS = (
+    {"_id": "1", "title": "Blue Mornings", "author": "Ada Winter", "description": "A town wakes up early."},
+    {
+        "_id": "2",
+        "title": "Green Evenings",
+        "author": "Ben Sommer",
+        "description": "The same town, twelve hours on.",
+    },
+    {"_id": "3", "title": "The Switch", "author": "Cy Lang", "description": "Two lamps and one electrician."},
+)
+FIELDS = frozenset({"_id", "title", "author", "description"})
+
+
+def kept(book: dict[str, object]) -> dict[str, object]:
+    """A book without the fields that a release adds of itself."""
+    return {key: value for key, value in book.items() if key in FIELDS}
+
+
+def ensure(lab: Lab) -> None:
+    """These books and no other. Raises TimedOut when the service lists none in 30 s."""
+    proxy = ProxyClient(lab)
+    try:
+        there = {str(book["_id"]): kept(book) for book in retry(proxy.books, 30, "the books")}
+        for book in BOOKS:
+            if there.pop(book["_id"], None) != book:
+                proxy.put(dict(book))
+        for extra in there:
+            proxy.delete(extra)
+    finally:
+        proxy.close()
