@@ -19,7 +19,7 @@ from pathlib import Path
 from bench.figure import Figure
 from evidence import answers, measures, report, runs
 from evidence.answers import Answer
-from evidence.journal import Entry
+from evidence.entries import FaultPhase
 from evidence.probe import Probe
 from evidence.sender import Schedule
 from lab import config
@@ -128,12 +128,10 @@ def made_up(folder: Path, count: int) -> Path:
     runs.FAULTS = folder / "faults.jsonl"
     run = runs.Run(config.load(), "made up", None, folder)
     begin = run.begin("A scenario").begin
-    with run.record("probe", rate=50).open("wb") as file:
+    with run.record("probe", "/", 50).open("wb") as file:
         for number in range(count):
             file.write(answers.line(_answer(begin + number / 50, number / count)))
-    run.journal.add(
-        Entry(begin + 0.4 * count / 50, "fault", {"id": "f", "phase": "injected", "name": "kill"})
-    )
+    run.journal.add(FaultPhase(at=begin + 0.4 * count / 50, id="f", phase="injected", name="kill"))
     run.end("passed")
     return run.folder
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 import faults
 from evidence import journal
+from evidence.entries import Entry
 from faults import harness as harness_module
 from faults import history
 from faults.harness import Harness, Plan
@@ -39,7 +40,7 @@ def _harness(lab: Lab, seed: str | None = None) -> Harness:
     return Harness(lab, machines.shells(lab), chance=random.Random(seed))
 
 
-def _entries() -> list[journal.Entry]:
+def _entries() -> list[Entry]:
     return journal.read(journal.of_faults(), _say)
 
 

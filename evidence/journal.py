@@ -9,27 +9,19 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
+from evidence.entries import Entry, of
 from lab import environment
+
+Written = TypeVar("Written", bound=Entry)
 
 
 def of_faults() -> Path:
     """Where the journal of faults is."""
     return environment.STATE / "faults.jsonl"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line: seconds of the wall clock, what kind of thing happened, and its facts."""
-
-    at: float
-    kind: str
-    facts: dict[str, Any]
 
 
 class Journal:
@@ -40,12 +32,8 @@ class Journal:
         self._durable = durable
         self._lock = threading.Lock()
 
-    def write(self, kind: str, **facts: Any) -> Entry:
-        return self.add(Entry(time.time(), kind, facts))
-
-    def add(self, entry: Entry) -> Entry:
-        """Append an entry with a moment of its own, such as one from another journal."""
-        line = json.dumps({"at": entry.at, "kind": entry.kind, **entry.facts}, ensure_ascii=False)
+    def add(self, entry: Written) -> Written:
+        line = json.dumps({"at": entry.at, "kind": entry.kind, **entry.facts()}, ensure_ascii=False)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock, self.path.open("ab") as file:
             # A line that a kill cut short must not swallow the next one.
@@ -64,7 +52,10 @@ def _ends_a_line(path: Path) -> bool:
 
 
 def read(path: Path, warn: Callable[[str], None] = lambda _: None) -> list[Entry]:
-    """The entries of a journal, in order; lines cut short are passed over and told to `warn`."""
+    """The entries of a journal, in order; lines cut short are passed over and told to `warn`.
+
+    What no kind takes is among them, as Unknown.
+    """
     if not path.exists():
         return []
     entries = []
@@ -73,7 +64,7 @@ def read(path: Path, warn: Callable[[str], None] = lambda _: None) -> list[Entry
             continue
         try:
             facts = json.loads(line)
-            entries.append(Entry(float(facts.pop("at")), str(facts.pop("kind")), facts))
+            entries.append(of(str(facts.pop("kind")), float(facts.pop("at")), **facts))
         except (ValueError, KeyError, AttributeError, TypeError):
             warn(f"{path}, line {number}: cut short, passed over")
     return entries

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from evidence.answers import Answer
-from evidence.journal import Entry
+from evidence.entries import CheckChange, ColorChange, ContainerChange, Entry, FaultPhase
 
 JUST_REPLACED = 5.0  # seconds in which old and new color may both answer around a change
 
@@ -160,46 +160,39 @@ class FaultWindow:
 
 def faults(entries: Iterable[Entry]) -> list[FaultWindow]:
     """The faults of a journal in the order they began; also one of which only the intent was written."""
-    by_id: dict[str, list[Entry]] = {}
+    by_id: dict[str, list[FaultPhase]] = {}
     for entry in entries:
-        if entry.kind == "fault" and "id" in entry.facts:
-            by_id.setdefault(str(entry.facts["id"]), []).append(entry)
-    return sorted((_window(told) for told in by_id.values()), key=lambda window: window.begin)
+        if isinstance(entry, FaultPhase):
+            by_id.setdefault(entry.id, []).append(entry)
+    return sorted((_window(phases) for phases in by_id.values()), key=lambda window: window.begin)
 
 
-def _window(told: Sequence[Entry]) -> FaultWindow:
-    facts: dict[str, Any] = {}
-    for entry in told:
-        facts |= {key: value for key, value in entry.facts.items() if value is not None}
+def _window(phases: Sequence[FaultPhase]) -> FaultWindow:
     # What was written ahead is the beginning: users may feel a fault before its injection is reported done.
-    begin = told[0].at
-    ended = next((entry.at for entry in told if entry.facts.get("phase") == "healed"), None)
-    deadline, seconds = facts.get("deadline"), facts.get("seconds")
-    planned = float(deadline) if deadline else begin + float(seconds) if seconds else None
-    on = facts.get("on") or facts.get("target") or ""
-    target = on if isinstance(on, str) else ", ".join(map(str, on))
-    return FaultWindow(
-        str(facts["id"]), str(facts.get("name", "")), target, begin, planned, ended, str(facts.get("phase"))
-    )
+    first = phases[0]
+    healed = next((one.at for one in phases if one.phase == "healed"), None)
+    planned = first.deadline or (first.at + first.seconds if first.seconds else None)
+    target = ", ".join(first.on or ()) or first.target or ""
+    return FaultWindow(first.id, first.name or "", target, first.at, planned, healed, phases[-1].phase)
 
 
 def live_colors(entries: Iterable[Entry], service: str) -> list[tuple[float, str]]:
-    """The moments at which a service's color was seen to change, from the watcher's entries."""
+    """The moments at which a service's color was seen to change."""
     return [
-        (entry.at, str(entry.facts["now"]))
+        (entry.at, entry.now)
         for entry in entries
-        if entry.kind == "consul" and entry.facts.get("color_of") == service and entry.facts.get("now")
+        if isinstance(entry, ColorChange) and entry.color_of == service and entry.now
     ]
 
 
 def detected_after(entries: Iterable[Entry], moment: float) -> float | None:
     """Seconds from a moment until Consul saw some check become critical."""
-    seen = [
-        entry.at
-        for entry in entries
-        if entry.kind == "consul" and entry.at >= moment and entry.facts.get("now") == "critical"
-    ]
+    seen = [entry.at for entry in checks(entries) if entry.at >= moment and entry.now == "critical"]
     return min(seen) - moment if seen else None
+
+
+def checks(entries: Iterable[Entry]) -> list[CheckChange]:
+    return [entry for entry in entries if isinstance(entry, CheckChange)]
 
 
 def redundant_after(entries: Iterable[Entry], moment: float) -> float | None:
@@ -212,12 +205,11 @@ def redundant_after(entries: Iterable[Entry], moment: float) -> float | None:
     before: dict[str, int] | None = None
     whole: float | None = moment
     for entry in entries:
-        key = _subject(entry)
-        if key is None:
+        if not isinstance(entry, CheckChange | ContainerChange):
             continue
         if before is None and entry.at >= moment:
             before = _well(state)
-        state[key] = str(entry.facts.get("now"))
+        state[_subject(entry)] = entry.now
         if before is not None:
             now = _well(state)
             missing = any(now[part] < count for part, count in before.items())
@@ -225,17 +217,9 @@ def redundant_after(entries: Iterable[Entry], moment: float) -> float | None:
     return None if whole is None else whole - moment
 
 
-def _subject(entry: Entry) -> tuple[str, str] | None:
+def _subject(entry: CheckChange | ContainerChange) -> tuple[str, str]:
     """The check, or the container on its node, that an entry tells of."""
-    if entry.kind == "consul" and "check" in entry.facts:
-        return ("check", check_name(entry))
-    if entry.kind == "swarm" and "container" in entry.facts:
-        return (str(entry.facts["node"]), str(entry.facts["container"]))
-    return None
-
-
-def check_name(entry: Entry) -> str:
-    return f"{entry.facts['node']}/{entry.facts['check']}"
+    return ("check", entry.name) if isinstance(entry, CheckChange) else (entry.node, entry.container)
 
 
 def _well(state: Mapping[tuple[str, str], str]) -> dict[str, int]:
@@ -249,14 +233,8 @@ def _well(state: Mapping[tuple[str, str], str]) -> dict[str, int]:
 
 def flapping(entries: Iterable[Entry]) -> dict[str, int]:
     """The checks that went from passing to critical more than once, and how often."""
-    counts: dict[str, int] = {}
-    for entry in entries:
-        if (
-            entry.kind == "consul"
-            and "check" in entry.facts
-            and (entry.facts.get("was"), entry.facts.get("now")) == ("passing", "critical")
-        ):
-            counts[check_name(entry)] = counts.get(check_name(entry), 0) + 1
+    fell = [one.name for one in checks(entries) if (one.was, one.now) == ("passing", "critical")]
+    counts = {name: fell.count(name) for name in fell}
     return {check: count for check, count in counts.items() if count > 1}
 
 

@@ -3,9 +3,7 @@
 `.lab/runs/<YYYYmmdd-HHMMSS>/` holds run.json (what was run), journal.jsonl (what happened, in order) and
 `<number>-<scenario>/` with the record of each probe. All is written as it happens and readable after a kill.
 
-Kinds of entries: `scenario` (phase begin or end; the end has verdict, seconds, error, what the steps measured
-as `numbers` and what `measures.judge` says as `judged`), `step`, `probe`, `fault`, `consul`, `swarm`,
-`jenkins`, `log`, `evidence`.
+What the journal's entries are: evidence/entries.py.
 """
 
 from __future__ import annotations
@@ -22,7 +20,8 @@ from typing import Any
 
 from evidence import answers, archive, journal, measures
 from evidence.answers import Answer
-from evidence.journal import Entry, Journal
+from evidence.entries import Entry, EvidenceKept, ProbeBegan, ScenarioBegan, ScenarioEnded
+from evidence.journal import Journal
 from lab import environment
 from lab.model import Lab
 
@@ -80,7 +79,7 @@ class Run:
         self._count += 1
         folder = self.folder / f"{self._count:02d}-{slug(name)}"
         folder.mkdir()
-        entry = self.journal.write("scenario", phase="begin", name=name, feature=feature, folder=folder.name)
+        entry = self.journal.add(ScenarioBegan(name=name, feature=feature, folder=folder.name))
         self.scenario = Scenario(name, feature, folder, entry.at)
         return self.scenario
 
@@ -89,18 +88,18 @@ class Run:
         self.take_faults()
         return sorted(journal.read(self.journal.path), key=lambda entry: entry.at)
 
-    def record(self, name: str, **facts: Any) -> Path:
-        """The path for a probe's record, noted in the journal with what the probe does."""
+    def record(self, name: str, path: str, rate: float) -> Path:
+        """The file for a probe's record, noted in the journal with what the probe asks, and how often."""
         assert self.scenario is not None, "no scenario has begun"
-        path = self.scenario.folder / f"{name}.jsonl"
-        self.journal.write("probe", record=path.name, **facts)
-        return path
+        file = self.scenario.folder / f"{name}.jsonl"
+        self.journal.add(ProbeBegan(record=file.name, path=path, rate=rate))
+        return file
 
     def keep_evidence(self) -> Path:
         """Archive how everything stands now in the scenario under way; answers the archive's path."""
         assert self.scenario is not None, "no scenario has begun"
         path = archive.collect(self.lab, self.folder, self.scenario.folder)
-        self.journal.write("evidence", file=path.name)
+        self.journal.add(EvidenceKept(file=path.name))
         return path
 
     def take_faults(self) -> None:
@@ -119,23 +118,24 @@ class Run:
             entries
         )
 
-    def end(self, verdict: str, **facts: Any) -> dict[str, Any]:
+    def end(self, verdict: str, *, numbers: dict[str, Any] | None = None, error: str = "") -> dict[str, Any]:
         """The end of the scenario under way; verdict is passed, failed, known limit or cut."""
         assert self.scenario is not None, "no scenario has begun"
-        numbers, count = self.judge()
-        self.journal.write(
-            "scenario",
-            phase="end",
-            name=self.scenario.name,
-            folder=self.scenario.folder.name,
-            verdict=verdict,
-            seconds=round(time.time() - self.scenario.begin, 2),
-            judged=numbers,
-            entries=count,
-            **facts,
+        own, count = self.judge()
+        self.journal.add(
+            ScenarioEnded(
+                name=self.scenario.name,
+                folder=self.scenario.folder.name,
+                verdict=verdict,
+                seconds=round(time.time() - self.scenario.begin, 2),
+                judged=own,
+                entries=count,
+                numbers=numbers or {},
+                error=error,
+            )
         )
         self.scenario = None
-        return numbers
+        return own
 
 
 def _new_folder(runs: Path, started: float) -> Path:

@@ -18,7 +18,8 @@ from typing import Any
 
 import httpx
 
-from evidence.journal import Entry, Journal
+from evidence.entries import LogLine, Silence, of
+from evidence.journal import Journal
 from lab import machines
 from lab.clients.swarm import SwarmClient
 from lab.model import Lab
@@ -156,14 +157,14 @@ class Watcher(threading.Thread):
             return
         self._tell(True, asked)
         for facts in changes(self._state, now):
-            self._journal.write(self._kind, **facts, **self._first)
+            self._journal.add(of(self._kind, **facts, **self._first))
         self._state, self._first = now, {}
 
-    def _tell(self, answers: bool, asked: float, **facts: Any) -> None:
+    def _tell(self, answers: bool, asked: float, error: str | None = None) -> None:
         if answers != self._answers:
             self._answers = answers
             word = "answers again" if answers else "does not answer"
-            self._journal.add(Entry(asked, self._kind, {"who": self._who, "now": word, **facts}))
+            self._journal.add(Silence(kind=self._kind, at=asked, who=self._who, now=word, error=error))
 
     def end(self) -> None:
         self._ended.set()
@@ -250,7 +251,7 @@ class LogWatcher(threading.Thread):
             elif interesting(source, text):
                 sieve = self._sieves.setdefault(source, Sieve())
                 for kept in sieve.kept(text[:LINE], time.time()):
-                    self._journal.write("log", node=self._node, source=source, text=kept)
+                    self._journal.add(LogLine(node=self._node, source=source, text=kept))
 
     def end(self) -> None:
         self._ended.set()

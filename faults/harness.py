@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from evidence import journal
+from evidence.entries import Entry, FaultPhase
 from evidence.journal import Journal
 from faults import history, timer
 from faults.fault import HOST, Fault, On, Part
@@ -184,7 +185,7 @@ class Harness:
     def open(self) -> list[Injected]:
         return history.open_faults(self.entries())
 
-    def entries(self, warn: Callable[[str], None] = lambda _: None) -> list[journal.Entry]:
+    def entries(self, warn: Callable[[str], None] = lambda _: None) -> list[Entry]:
         return journal.read(self.path, warn)
 
     # --- injecting ------------------------------------------------------------------------------------------
@@ -207,18 +208,20 @@ class Harness:
                     try_next=f"lab fault heal {held[0].id}",
                 )
             now = time.time()
-            entry = self._journal.write(
-                history.KIND,
-                id=planned.id,
-                phase="inject",
-                name=planned.fault.name,
-                settings=planned.fault.settings(),
-                target=planned.found.asked,
-                on=list(planned.found.on),
-                nodes=[on.node.name for on in planned.places],
-                seconds=planned.seconds,
-                deadline=now + planned.seconds + grace(),
-                undo=[{k: v for k, v in vars(p).items() if k != "inject"} for p in planned.parts],
+            entry = self._journal.add(
+                FaultPhase(
+                    at=now,
+                    id=planned.id,
+                    phase="inject",
+                    name=planned.fault.name,
+                    settings=planned.fault.settings(),
+                    target=planned.found.asked,
+                    on=planned.found.on,
+                    nodes=tuple(on.node.name for on in planned.places),
+                    seconds=planned.seconds,
+                    deadline=now + planned.seconds + grace(),
+                    undo=tuple({k: v for k, v in vars(p).items() if k != "inject"} for p in planned.parts),
+                )
             )
         return history.faults([entry])[0]
 
@@ -280,8 +283,17 @@ class Harness:
             return [outcome for parts in staged for outcome in pool.map(work, parts)]
 
     def _note(self, fault: Injected, phase: str, detail: str = "") -> Injected:
-        facts = {"id": fault.id, "name": fault.name, "target": fault.target, "on": list(fault.on)}
-        self._journal.write(history.KIND, phase=phase, nodes=list(fault.nodes), detail=detail, **facts)
+        self._journal.add(
+            FaultPhase(
+                id=fault.id,
+                phase=phase,
+                name=fault.name,
+                target=fault.target,
+                on=fault.on,
+                nodes=fault.nodes,
+                detail=detail,
+            )
+        )
         return replace(fault, phase=phase, detail=detail)
 
     @contextmanager

@@ -13,14 +13,11 @@ failed    the undo ran and something is left; still open
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from evidence.journal import Entry
+from evidence.entries import Entry, FaultPhase
 from faults.fault import Part
 from lab.errors import ConfigError, nearest
-
-KIND = "fault"
 
 
 @dataclass(frozen=True)
@@ -48,34 +45,28 @@ def faults(entries: Iterable[Entry]) -> list[Injected]:
     """Every fault of a journal in its last phase, oldest first."""
     told: dict[str, Injected] = {}
     for entry in entries:
-        if entry.kind != KIND:
+        if not isinstance(entry, FaultPhase):
             continue
-        facts = entry.facts
-        if facts["phase"] == "inject":
-            told[facts["id"]] = _record(entry)
-        elif facts["id"] in told:
-            told[facts["id"]] = _later(told[facts["id"]], facts)
+        if entry.phase == "inject":
+            told[entry.id] = _record(entry)
+        elif entry.id in told:
+            told[entry.id] = replace(told[entry.id], phase=entry.phase, detail=entry.detail or "")
     return list(told.values())
 
 
-def _record(entry: Entry) -> Injected:
-    facts = entry.facts
+def _record(entry: FaultPhase) -> Injected:
     return Injected(
-        id=facts["id"],
-        name=facts["name"],
-        target=facts["target"],
-        on=tuple(facts["on"]),
-        nodes=tuple(facts["nodes"]),
+        id=entry.id,
+        name=entry.name or "",
+        target=entry.target or "",
+        on=entry.on or (),
+        nodes=entry.nodes or (),
         at=entry.at,
-        seconds=facts["seconds"],
-        deadline=facts["deadline"],
-        undo=tuple(Part(inject="", **part) for part in facts["undo"]),
+        seconds=entry.seconds or 0.0,
+        deadline=entry.deadline or entry.at,
+        undo=tuple(Part(inject="", **part) for part in entry.undo or ()),
         phase="inject",
     )
-
-
-def _later(fault: Injected, facts: dict[str, Any]) -> Injected:
-    return Injected(**{**vars(fault), "phase": facts["phase"], "detail": facts.get("detail", "")})
 
 
 def open_faults(entries: Iterable[Entry]) -> list[Injected]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from evidence import journal
+from evidence.entries import EvidenceKept, StepPhase
 from evidence.runs import Run
 from evidence.watching import Watchers
 from lab import config as lab_config
@@ -91,16 +92,16 @@ def full_name(name: str, example: Mapping[str, str]) -> str:
 
 
 def pytest_bdd_before_step(request: pytest.FixtureRequest, step: Any) -> None:
-    running(request.config).journal.write("step", phase="begin", text=_text(step))
+    running(request.config).journal.add(StepPhase(phase="begin", text=_text(step)))
 
 
 def pytest_bdd_after_step(request: pytest.FixtureRequest, step: Any) -> None:
-    running(request.config).journal.write("step", phase="passed", text=_text(step))
+    running(request.config).journal.add(StepPhase(phase="passed", text=_text(step)))
 
 
 def pytest_bdd_step_error(request: pytest.FixtureRequest, step: Any, exception: BaseException) -> None:
-    running(request.config).journal.write(
-        "step", phase="failed", text=_text(step), error=str(exception)[:2000]
+    running(request.config).journal.add(
+        StepPhase(phase="failed", text=_text(step), error=str(exception)[:2000])
     )
 
 
@@ -159,8 +160,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     run.describe(command(config), seed(config))
     terminalreporter.section("evidence")
     for entry in journal.read(run.journal.path):
-        if entry.kind == "evidence":
-            terminalreporter.write_line(f"archive  {run.folder / entry.facts['file']}")
+        if isinstance(entry, EvidenceKept):
+            terminalreporter.write_line(f"archive  {run.folder / entry.file}")
     terminalreporter.write_line(f"report   {_report(run)}")
     if seed(config) is not None:
         terminalreporter.write_line(f"seed     {seed(config)}")

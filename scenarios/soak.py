@@ -124,7 +124,7 @@ class Soak:
             return None
         self.run.begin(str(turn), "soak")
         path = self.lab.main_service.path
-        with Probe(self.lab, path, RATE, self.run.record("probe", path=path, rate=RATE)):
+        with Probe(self.lab, path, RATE, self.run.record("probe", path, RATE)):
             outcome = self._break_and_wait(turn, fault)
         self.run.end(outcome.verdict, error=outcome.error, numbers={})
         return outcome

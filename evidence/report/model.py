@@ -6,7 +6,6 @@ Nothing here needs a lab. What is missing or broken in a folder is a warning in 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -15,19 +14,24 @@ from typing import Any
 
 from evidence import journal, measures, runs
 from evidence.answers import Answer
-from evidence.journal import Entry
+from evidence.entries import (
+    TEXT,
+    BuildChange,
+    Entry,
+    EvidenceKept,
+    ProbeBegan,
+    ScenarioBegan,
+    ScenarioEnded,
+    Seen,
+    StepPhase,
+    unknown,
+)
 from evidence.measures import FaultWindow
 from lab.errors import ConfigError, LabError, nearest
 
 CUT = "cut"
 LANES = ("consul", "swarm", "jenkins", "log")
 MOST_EVENTS = 400  # of one scenario and lane: a page is for reading
-TEXT, SHORT = 200, 34  # characters
-STAMP = re.compile(
-    r"^[0-9][0-9/:.TZ-]+( [0-9:.]+)? ?(\[\w+\] *)?([0-9#]+: *)?([*][0-9]+ )?"
-)  # what a log line begins with
-GOOD = {"passing", "running", "SUCCESS", "answers again"}
-BAD = {"critical", "exited", "dead", "FAILURE", "does not answer", ""}
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ def load(folder: Path) -> Report:
         warnings.append("the journal is empty or not there: nothing of this run is known")
     service = str(facts.get("service", ""))
     scenarios = tuple(_scenario(folder, part, service, warnings.append) for part in parts(entries))
+    warnings.extend(unknown(entries))
     if entries and not scenarios:
         warnings.append("no scenario began in this run")
     return Report(folder.name, facts, scenarios, tuple(warnings))
@@ -142,8 +147,8 @@ def _facts(folder: Path, warn: Callable[[str], None]) -> dict[str, Any]:
 class Part:
     """One scenario's piece of a journal; `before` are the entries of the run up to its beginning."""
 
-    begin: Entry
-    end: Entry | None
+    begin: ScenarioBegan
+    end: ScenarioEnded | None
     before: tuple[Entry, ...]
     own: tuple[Entry, ...]
 
@@ -151,59 +156,60 @@ class Part:
     def judged_by(self) -> list[Entry]:
         """The entries its numbers were computed from, in the order they were written."""
         all_of_it = [*self.before, self.begin, *self.own]
-        return all_of_it[: int(self.end.facts["entries"])] if self.end else all_of_it
+        return all_of_it[: self.end.entries] if self.end else all_of_it
 
 
 def parts(entries: Sequence[Entry]) -> list[Part]:
     """A journal cut into its scenarios. One without an end lasts until the next begins."""
-    begins = [index for index, entry in enumerate(entries) if _is(entry, "begin")]
+    begins = [(index, entry) for index, entry in enumerate(entries) if isinstance(entry, ScenarioBegan)]
     found = []
-    for index, following in pairwise([*begins, len(entries)]):
+    for (index, begin), (following, _) in pairwise([*begins, (len(entries), None)]):
         rest = entries[index + 1 : following]
-        ends = [place for place, entry in enumerate(rest) if _is(entry, "end")]
-        end = rest[ends[0]] if ends else None
-        own = rest[: ends[0]] if ends else rest
-        found.append(Part(entries[index], end, tuple(entries[:index]), tuple(own)))
+        end = next((entry for entry in rest if isinstance(entry, ScenarioEnded)), None)
+        own = rest[: rest.index(end)] if end else rest
+        assert begin is not None, "only the last one is"
+        found.append(Part(begin, end, tuple(entries[:index]), tuple(own)))
     return found
 
 
-def _is(entry: Entry, phase: str) -> bool:
-    return entry.kind == "scenario" and entry.facts.get("phase") == phase
-
-
 def _scenario(folder: Path, part: Part, service: str, warn: Callable[[str], None]) -> Scenario:
-    begin, facts = part.begin, part.end.facts if part.end else {}
-    place = str(begin.facts.get("folder", ""))
-    answers = _answers(folder / place, part, warn)
-    own = sorted(part.own, key=lambda entry: entry.at)
-    last = own[-1].at if own else begin.at
-    judged = facts.get("judged")
+    begin, own = part.begin, sorted(part.own, key=lambda entry: entry.at)
+    answers = _answers(folder / begin.folder, part, warn)
+    end = part.end or _cut(part, own)
+    judged = end.judged
     if judged is None:
         ordered = sorted(part.judged_by, key=lambda entry: entry.at)
         judged = measures.judge(answers, ordered, begin.at, service)
     return Scenario(
-        name=str(begin.facts.get("name", "a scenario")),
-        feature=str(begin.facts.get("feature", "")),
-        folder=place,
+        name=begin.name,
+        feature=begin.feature,
+        folder=begin.folder,
         begin=begin.at,
-        seconds=float(facts.get("seconds", last - begin.at)),
-        verdict=str(facts.get("verdict", CUT)),
-        error=str(facts.get("error", "the run ended in the middle of it")),
-        numbers=dict(facts.get("numbers", {})),
+        seconds=end.seconds,
+        verdict=end.verdict,
+        error=end.error,
+        numbers=end.numbers,
         judged=judged,
         faults=tuple(measures.faults(own)),
         builds=tuple(builds(own)),
         events=tuple(events(own)),
         steps=tuple(steps(own)),
         answers=tuple(answers),
-        evidence=next((str(entry.facts["file"]) for entry in own if entry.kind == "evidence"), ""),
+        evidence=next((entry.file for entry in own if isinstance(entry, EvidenceKept)), ""),
     )
+
+
+def _cut(part: Part, own: Sequence[Entry]) -> ScenarioEnded:
+    """The end of a scenario that has none."""
+    last = own[-1].at if own else part.begin.at
+    error = "the run ended in the middle of it"
+    return ScenarioEnded(at=last, verdict=CUT, seconds=last - part.begin.at, error=error)
 
 
 def _answers(folder: Path, part: Part, warn: Callable[[str], None]) -> list[Answer]:
     for entry in part.own:
-        if entry.kind == "probe" and not (folder / str(entry.facts["record"])).is_file():
-            warn(f"{folder / str(entry.facts['record'])} is missing: its requests are not shown")
+        if isinstance(entry, ProbeBegan) and not (folder / entry.record).is_file():
+            warn(f"{folder / entry.record} is missing: its requests are not shown")
     return runs.requests(folder, warn)
 
 
@@ -215,73 +221,27 @@ def events(entries: Iterable[Entry]) -> list[Event]:
     found: list[Event] = []
     counts = dict.fromkeys(LANES, 0)
     for entry in entries:
-        if entry.kind not in counts or entry.facts.get("first"):
+        if not isinstance(entry, Seen) or entry.first:
             continue
         counts[entry.kind] += 1
         if counts[entry.kind] <= MOST_EVENTS:
-            text, short = words(entry)[:TEXT], short_words(entry)
-            found.append(Event(entry.at, entry.kind, text, short, mood(entry)))
+            found.append(Event(entry.at, entry.kind, entry.words()[:TEXT], entry.short(), entry.mood()))
     return found
-
-
-def words(entry: Entry) -> str:
-    facts = entry.facts
-    now, was = facts.get("now", ""), facts.get("was", "")
-    change = f"{was or 'new'} → {now or 'gone'}"
-    if "who" in facts:
-        return f"{facts['who']}: {now}"
-    if "check" in facts:
-        what = facts.get("service") or facts["node"]
-        return f"{what} ({facts['check']}): {change}"
-    if "color_of" in facts:
-        return f"{facts['color_of']} is live on {now or 'nothing'}"
-    if "container" in facts:
-        return f"{facts['container']} on {facts['node']}: {change}"
-    if "build" in facts:
-        return f"{facts['job']} #{facts['build']}: {now}"
-    return (
-        f"{facts.get('node', '')} {str(facts.get('source', '')).rpartition('/')[2]}: {facts.get('text', '')}"
-    )
-
-
-def short_words(entry: Entry) -> str:
-    """The same in few words: `books-service critical`, `blue exited`, `live: green`."""
-    facts = entry.facts
-    now = facts.get("now") or "gone"
-    if "who" in facts:
-        return "silent" if now == "does not answer" else "answers"
-    if "check" in facts:
-        return f"{facts.get('service') or facts['node']} {now}"
-    if "color_of" in facts:
-        return f"live: {now}"
-    if "container" in facts:
-        parts = str(facts["container"]).split("_")
-        return f"{parts[1] if len(parts) > 1 else parts[0]} {now}"
-    if "build" in facts:
-        return f"#{facts['build']} {now}"
-    text = STAMP.sub("", str(facts.get("text", "")))
-    return "" if text.startswith("(") else text[:SHORT]
-
-
-def mood(entry: Entry) -> str:
-    now = entry.facts.get("now")
-    return "good" if now in GOOD else "bad" if now in BAD else "plain"
 
 
 def builds(entries: Iterable[Entry]) -> list[Build]:
     """The builds of Jenkins that were seen. One that came and ended between two looks has its own length."""
     found: dict[tuple[str, int], Build] = {}
     for entry in entries:
-        if entry.kind != "jenkins" or "build" not in entry.facts or entry.facts.get("first"):
+        if not isinstance(entry, BuildChange) or entry.first:
             continue
-        key = (str(entry.facts["job"]), int(entry.facts["build"]))
-        now = str(entry.facts.get("now") or "")
-        if now == "building":
-            found[key] = Build(*key, entry.at, None, now)
-        elif now:
+        key = (entry.job, entry.build)
+        if entry.now == "building":
+            found[key] = Build(*key, entry.at, None, entry.now)
+        elif entry.now:
             seen = found.get(key)
-            begin = seen.begin if seen else entry.at - float(entry.facts.get("seconds", 0))
-            found[key] = Build(*key, begin, entry.at, now)
+            begin = seen.begin if seen else entry.at - entry.seconds
+            found[key] = Build(*key, begin, entry.at, entry.now)
     return list(found.values())
 
 
@@ -289,13 +249,12 @@ def steps(entries: Iterable[Entry]) -> list[Step]:
     """The steps in order, each once, with its last known outcome."""
     found: list[Step] = []
     for entry in entries:
-        if entry.kind != "step":
+        if not isinstance(entry, StepPhase):
             continue
-        text, phase = str(entry.facts.get("text", "")), str(entry.facts.get("phase", ""))
-        if phase == "begin" or not found or found[-1].text != text:
-            found.append(Step(entry.at, text, phase))
+        if entry.phase == "begin" or not found or found[-1].text != entry.text:
+            found.append(Step(entry.at, entry.text, entry.phase))
         else:
-            found[-1] = Step(found[-1].at, text, phase, str(entry.facts.get("error", "")))
+            found[-1] = Step(found[-1].at, entry.text, entry.phase, entry.error or "")
     return found
 
 
@@ -354,14 +313,12 @@ def recheck(folder: Path) -> list[str]:
 
 
 def _differences(folder: Path, part: Part, service: str) -> list[str]:
-    name = str(part.begin.facts.get("name"))
+    name = part.begin.name
     if part.end is None:
         return [f"{name}: it did not end, so nothing was told of it"]
-    told = part.end.facts.get("judged", {})
+    told = part.end.judged or {}
     try:
-        now = runs.judged(
-            folder / str(part.begin.facts.get("folder")), part.judged_by, part.begin.at, service
-        )
+        now = runs.judged(folder / part.begin.folder, part.judged_by, part.begin.at, service)
     except LabError as error:
         return [f"{name}: {error}"]
     return [

@@ -83,14 +83,14 @@ def at_baseline(lab: Lab, shells: Mapping[str, Shell]) -> None:
 
 @given(parsers.parse("users ask for {path} {rate:d} times a second"))
 def users_ask(lab: Lab, story: Story, path: str, rate: int, run: Run) -> None:
-    story.probe = Probe(lab, path, rate, run.record("probe", path=path, rate=rate))
+    story.probe = Probe(lab, path, rate, run.record("probe", path, rate))
     _begin(story.probe)
 
 
 @given(parsers.parse("users write books {rate:d} times a second"))
 def users_write(lab: Lab, story: Story, rate: int, run: Run) -> None:
     path = lab.main_service.path
-    story.writer = Writer(lab, path, rate, run.record("writes", path=path, rate=rate))
+    story.writer = Writer(lab, path, rate, run.record("writes", path, rate))
     _begin(story.writer)
 
 

@@ -30,7 +30,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def run() -> Run:
     begun = Run(config.load(config.LAB_FILE), "pytest", None)
     begun.begin("First")
-    begun.record("probe").write_bytes(answers.line(Answer(1, 1, 1, 200, "1.0", "blue", "", None)))
+    begun.record("probe", "/", 1).write_bytes(answers.line(Answer(1, 1, 1, 200, "1.0", "blue", "", None)))
     begun.end("passed")
     return begun
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from evidence import journal
+from evidence.entries import of
 from evidence.journal import Journal
 
 
 def test_what_is_written_is_read_in_order(tmp_path: Path) -> None:
     written = Journal(tmp_path / "new" / "journal.jsonl", durable=True)
-    entries = [written.write("fault", id="f1", phase="inject"), written.write("step", text="“quoted”\n")]
+    entries = [written.add(of("fault", id="f1", phase="inject")), written.add(of("step", text="“quoted”\n"))]
     assert journal.read(written.path) == entries
 
 
@@ -24,10 +25,10 @@ def test_a_journal_that_is_not_there_is_empty(tmp_path: Path) -> None:
 )
 def test_a_broken_line_is_passed_over_and_told(tmp_path: Path, junk: str) -> None:
     path = tmp_path / "journal.jsonl"
-    first = Journal(path).write("step", text="a")
+    first = Journal(path).add(of("step", text="a"))
     with path.open("a") as file:
         file.write(junk)
-    second = Journal(path).write("step", text="b")
+    second = Journal(path).add(of("step", text="b"))
     told: list[str] = []
     assert journal.read(path, told.append) == [first, second]
     assert len(told) == 1 and "line 2" in told[0]
@@ -36,7 +37,7 @@ def test_a_broken_line_is_passed_over_and_told(tmp_path: Path, junk: str) -> Non
 def test_threads_do_not_mix_their_lines(tmp_path: Path) -> None:
     written = Journal(tmp_path / "journal.jsonl")
     threads = [
-        threading.Thread(target=lambda n=n: [written.write("step", n=n, i=i) for i in range(50)])
+        threading.Thread(target=lambda n=n: [written.add(of("step", n=n, i=i)) for i in range(50)])
         for n in range(4)
     ]
     for thread in threads:
@@ -44,4 +45,6 @@ def test_threads_do_not_mix_their_lines(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     entries = journal.read(written.path)
-    assert [[e.facts["i"] for e in entries if e.facts["n"] == n] for n in range(4)] == [list(range(50))] * 4
+    assert [[e.facts()["i"] for e in entries if e.facts()["n"] == n] for n in range(4)] == [
+        list(range(50))
+    ] * 4

@@ -6,6 +6,7 @@ import pytest
 
 from evidence import measures
 from evidence.answers import Answer
+from evidence.entries import of
 from evidence.journal import Entry
 from evidence.measures import FaultWindow
 
@@ -23,15 +24,15 @@ def unknown(at: float) -> Answer:
 
 
 def check(at: float, was: str, now: str, name: str = "api", node: str = "m") -> Entry:
-    return Entry(at, "consul", {"node": node, "check": name, "was": was, "now": now})
+    return of("consul", at, **{"node": node, "check": name, "was": was, "now": now})
 
 
 def container(at: float, name: str, now: str) -> Entry:
-    return Entry(at, "swarm", {"container": name, "node": "n1", "now": now})
+    return of("swarm", at, **{"container": name, "node": "n1", "now": now})
 
 
 def fault(at: float, phase: str, **facts: object) -> Entry:
-    return Entry(at, "fault", {"id": "f1", "phase": phase, **facts})
+    return of("fault", at, **{"id": "f1", "phase": phase, **facts})
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_a_scenario_is_judged_as_a_whole() -> None:
     answers = [ok(5), bad(11), unknown(12), ok(13), ok(30)]
     entries = [
         *START,
-        Entry(2, "consul", {"color_of": "books", "now": "blue"}),
+        of("consul", 2, **{"color_of": "books", "now": "blue"}),
         fault(10, "injected"),
         check(12, "passing", "critical"),
         check(20, "critical", "passing"),

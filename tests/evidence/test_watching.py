@@ -140,7 +140,7 @@ def test_the_first_look_is_marked_and_only_changes_follow(book: Journal) -> None
     watching_it = watcher(book, of(a="passing"), of(a="passing"), of(a="critical"))
     for _ in range(3):
         watching_it.step()
-    assert [(e.facts["now"], e.facts.get("first", False)) for e in told(book)] == [
+    assert [(e.facts()["now"], e.facts().get("first", False)) for e in told(book)] == [
         ("passing", True),
         ("critical", False),
     ]
@@ -151,7 +151,7 @@ def test_a_dead_one_is_told_once_and_the_watcher_goes_on(book: Journal) -> None:
     watching_it = watcher(book, of(a="x"), dead, dead, OSError("gone"), of(a="y"))
     for _ in range(5):
         watching_it.step()
-    assert [entry.facts["now"] for entry in told(book)] == ["x", "does not answer", "answers again", "y"]
+    assert [entry.facts()["now"] for entry in told(book)] == ["x", "does not answer", "answers again", "y"]
 
 
 def test_a_watchers_thread_survives_what_its_look_raises(book: Journal) -> None:
@@ -212,7 +212,7 @@ def test_lines_of_two_files_keep_their_source_and_lose_their_paint(book: Journal
         ["==> /data/nginx/logs/error.log <==\n", "[error] no\n", "", f"==> {HEALING} <==\n",
          ">>> \x1b[0;31mService is critical\x1b[0;0m\n"]
     )  # fmt: skip
-    assert [(e.facts["source"], e.facts["text"]) for e in told(book)] == [
+    assert [(e.facts()["source"], e.facts()["text"]) for e in told(book)] == [
         (HEALING, ">>> Service is critical")
     ]
 

@@ -20,7 +20,7 @@ BROKEN_SSH = LabError("does not answer over SSH", last_seen="timed out")
 
 
 def phases(harness: Harness) -> list[str]:
-    return [str(entry.facts["phase"]) for entry in harness.entries()]
+    return [str(entry.facts()["phase"]) for entry in harness.entries()]
 
 
 def scripts(shells: dict[str, FakeShell], pattern: str) -> list[str]:
@@ -53,8 +53,8 @@ def test_the_first_entry_has_all_that_another_process_needs(
 ) -> None:
     begun = time.time()
     injected = harness.inject(made("loss", percent="30"), "swarm-node-02", 10)
-    first = harness.entries()[0].facts
-    assert (first["name"], first["target"], first["on"]) == ("loss", "swarm-node-02", ["swarm-node-02"])
+    first = harness.entries()[0].facts()
+    assert (first["name"], first["target"], first["on"]) == ("loss", "swarm-node-02", ("swarm-node-02",))
     assert (first["settings"], first["seconds"]) == ({"percent": 30}, 10)
     assert begun + 10 + GRACE <= first["deadline"] <= time.time() + 10 + GRACE
     assert injected.undo[0].place == "swarm-node-02"
@@ -167,7 +167,7 @@ def test_an_injection_that_fails_is_undone_at_once(harness: Harness, shells: dic
     with pytest.raises(LabError, match="a qdisc of someone else"):
         harness.inject(made("rate"), "swarm-node-02", 10)
     assert phases(harness) == ["inject", "heal", "healed"]
-    assert "someone else" in harness.entries()[-1].facts["detail"]
+    assert "someone else" in harness.entries()[-1].facts()["detail"]
 
 
 def test_a_partition_that_one_node_refuses_is_undone_on_all(

@@ -14,6 +14,7 @@ import pytest
 
 from evidence import answers, journal, runs
 from evidence.answers import Answer
+from evidence.entries import of
 from evidence.journal import Entry, Journal
 from evidence.runs import Run
 from lab import config
@@ -83,7 +84,7 @@ def test_a_scenario_is_in_the_journal_before_its_first_step(tmp_path: Path) -> N
     begun = run(tmp_path)
     begun.begin("First", "A feature")
     entries = journal.read(begun.journal.path)
-    assert [(entry.kind, entry.facts["phase"], entry.facts["folder"]) for entry in entries] == [
+    assert [(entry.kind, entry.facts()["phase"], entry.facts()["folder"]) for entry in entries] == [
         ("scenario", "begin", "01-first")
     ]
 
@@ -91,22 +92,22 @@ def test_a_scenario_is_in_the_journal_before_its_first_step(tmp_path: Path) -> N
 def test_the_end_has_the_numbers_and_how_many_entries_they_come_from(tmp_path: Path) -> None:
     begun = run(tmp_path)
     scenario = begun.begin("First")
-    begun.record("probe", rate=5).write_bytes(answers.line(OK))
+    begun.record("probe", "/", 5).write_bytes(answers.line(OK))
     numbers = begun.end("passed", numbers={"x": 1})
     end = journal.read(begun.journal.path)[-1]
-    assert (numbers["requests"], end.facts["judged"], end.facts["entries"]) == (1, numbers, 2)
+    assert (numbers["requests"], end.facts()["judged"], end.facts()["entries"]) == (1, numbers, 2)
     assert runs.requests(scenario.folder) == [OK]
 
 
 def test_faults_of_this_run_are_taken_once_and_older_ones_never(tmp_path: Path) -> None:
     faults = Journal(runs.FAULTS, durable=True)
-    faults.write("fault", id="old", phase="injected")
+    faults.add(of("fault", id="old", phase="injected"))
     begun = run(tmp_path)
     begun.begin("First")
-    faults.write("fault", id="new", phase="injected")
-    assert [e.facts["id"] for e in begun.entries() if e.kind == "fault"] == ["new"]
+    faults.add(of("fault", id="new", phase="injected"))
+    assert [e.facts()["id"] for e in begun.entries() if e.kind == "fault"] == ["new"]
     begun.end("passed")
-    assert [e.facts["id"] for e in begun.entries() if e.kind == "fault"] == ["new"]
+    assert [e.facts()["id"] for e in begun.entries() if e.kind == "fault"] == ["new"]
 
 
 # --- the plugin, played on small features -------------------------------------------------------------------
@@ -119,6 +120,7 @@ CONFTEST = """
     from evidence import answers, archive, journal, runs
     from scenarios import plugin
     from evidence.answers import Answer
+    from evidence.entries import of
 
     class NoWatchers:
         def __init__(self, lab, journal): pass
@@ -141,11 +143,11 @@ CONFTEST = """
     @pytest.fixture
     def healed(request):
         yield
-        plugin.running(request.config).journal.write("healed")
+        plugin.running(request.config).journal.add(of("healed"))
 
     @given("users ask")
     def ask(request, healed, record_property):
-        record = plugin.running(request.config).record("probe", rate=1)
+        record = plugin.running(request.config).record("probe", "/", 1)
         record.write_bytes(answers.line(Answer(1.0, 1.0, 1.5, 503, "", "", "", "http 503", "fail")))
         record_property("measured", 5)
 
@@ -220,11 +222,11 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
 
 def ends(folder: Path) -> dict[str, Entry]:
     entries = journal.read(folder / "journal.jsonl")
-    return {e.facts["name"]: e for e in entries if e.kind == "scenario" and e.facts["phase"] == "end"}
+    return {e.facts()["name"]: e for e in entries if e.kind == "scenario" and e.facts()["phase"] == "end"}
 
 
 def test_every_scenario_of_a_session_ends_with_its_verdict(played: Played) -> None:
-    assert {name: end.facts["verdict"] for name, end in ends(played.folder).items()} == {
+    assert {name: end.facts()["verdict"] for name, end in ends(played.folder).items()} == {
         "Good": "passed",
         "Bad": "failed",
         "Limited": "known limit",
@@ -236,12 +238,12 @@ def test_every_scenario_of_a_session_ends_with_its_verdict(played: Played) -> No
 
 def test_a_hanging_scenario_is_cut_at_its_own_deadline(played: Played) -> None:
     end = ends(played.folder)["Endless"]
-    assert "Timeout (>1.0s)" in end.facts["error"]
-    assert 1 <= end.facts["seconds"] < 10
+    assert "Timeout (>1.0s)" in end.facts()["error"]
+    assert 1 <= end.facts()["seconds"] < 10
 
 
 def test_without_a_tag_the_common_deadline_counts(played: Played) -> None:
-    assert "Timeout (>2.0s)" in ends(played.folder)["Hanging"].facts["error"]
+    assert "Timeout (>2.0s)" in ends(played.folder)["Hanging"].facts()["error"]
 
 
 def test_evidence_is_collected_before_the_heal_and_its_path_printed(played: Played) -> None:
@@ -260,7 +262,7 @@ def test_numbers_are_properties_in_junit_and_facts_in_the_journal(played: Played
     told = {one.get("name"): one.get("value") for one in case.iter("property")}
     assert (told["measured"], told["requests"], told["failed"]) == ("5", "1", "1")
     end = ends(played.folder)["Good"]
-    assert (end.facts["numbers"], end.facts["judged"]["failed"]) == ({"measured": 5}, 1)
+    assert (end.facts()["numbers"], end.facts()["judged"]["failed"]) == ({"measured": 5}, 1)
 
 
 def test_cucumber_json_and_the_page_are_written(played: Played) -> None:
@@ -269,7 +271,7 @@ def test_cucumber_json_and_the_page_are_written(played: Played) -> None:
 
 
 def test_steps_are_in_the_journal_with_what_went_wrong(played: Played) -> None:
-    steps = [e.facts for e in journal.read(played.folder / "journal.jsonl") if e.kind == "step"]
+    steps = [e.facts() for e in journal.read(played.folder / "journal.jsonl") if e.kind == "step"]
     failed = [(step["text"], step["error"]) for step in steps if step["phase"] == "failed"]
     assert failed[0][0] == "Then all is not well" and "as expected" in failed[0][1]
 
@@ -300,10 +302,11 @@ import sys, time
 from pathlib import Path
 from lab import config
 from evidence import runs
+from evidence.entries import of
 runs.FAULTS = Path(sys.argv[1]) / "faults.jsonl"
 run = runs.Run(config.load(config.LAB_FILE), "x", None, Path(sys.argv[1]) / "killed")
 run.begin("Killed")
-run.journal.write("step", phase="begin", text="When it is killed")
+run.journal.add(of("step", phase="begin", text="When it is killed"))
 print(run.folder, flush=True)
 time.sleep(60)
 """

@@ -8,6 +8,7 @@ import pytest
 
 from evidence import answers, runs
 from evidence.answers import Answer
+from evidence.entries import of
 from evidence.journal import Entry, Journal
 from evidence.report import model
 from evidence.runs import Run
@@ -35,11 +36,11 @@ def run() -> Run:
     scenario = begun.begin("First", "A feature")
     at = scenario.begin
     told = [answer(at + n / 10, "refused" if 10 < n < 20 else None) for n in range(50)]
-    begun.record("probe", rate=10).write_bytes(b"".join(map(answers.line, told)))
-    begun.journal.write("step", phase="begin", text="When it breaks")
-    begun.journal.add(Entry(at + 1, "fault", {"id": "f", "phase": "injected", "name": "kill"}))
-    begun.journal.write("step", phase="passed", text="When it breaks")
-    begun.journal.write("consul", node="m", check="api", service="books", was="passing", now="critical")
+    begun.record("probe", "/", 10).write_bytes(b"".join(map(answers.line, told)))
+    begun.journal.add(of("step", phase="begin", text="When it breaks"))
+    begun.journal.add(of("fault", at + 1, **{"id": "f", "phase": "injected", "name": "kill"}))
+    begun.journal.add(of("step", phase="passed", text="When it breaks"))
+    begun.journal.add(of("consul", node="m", check="api", service="books", was="passing", now="critical"))
     begun.end("passed", numbers={"x": 1}, error="")
     begun.begin("Second")
     begun.end("failed", numbers={}, error="no")
@@ -106,13 +107,13 @@ def test_an_empty_folder_is_a_report_that_says_so(tmp_path: Path) -> None:
 
 def test_a_run_in_which_nothing_began_is_said(tmp_path: Path) -> None:
     run = Run(LAB, "pytest", None)
-    run.journal.write("consul", who="Consul", now="does not answer")
+    run.journal.add(of("consul", who="Consul", now="does not answer"))
     assert model.load(run.folder).warnings == ("no scenario began in this run",)
 
 
 def test_a_scenario_without_an_end_was_cut(run: Run) -> None:
     run.begin("Third")
-    run.record("probe").write_bytes(answers.line(answer(1)))
+    run.record("probe", "/", 1).write_bytes(answers.line(answer(1)))
     third = model.load(run.folder).scenarios[2]
     assert (third.verdict, third.judged["requests"]) == ("cut", 1)
     assert "the run ended in the middle" in third.error
@@ -144,51 +145,31 @@ def test_a_record_cut_in_the_middle_of_a_line_is_read_up_to_it(run: Run) -> None
 # --- what happened ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("kind", "facts", "text", "short", "mood"),
-    [
-        ("consul", {"who": "Consul's checks", "now": "does not answer"},
-         "Consul's checks: does not answer", "silent", "bad"),
-        ("consul", {"node": "n1", "check": "serfHealth", "service": "", "was": "passing", "now": "critical"},
-         "n1 (serfHealth): passing → critical", "n1 critical", "bad"),
-        ("consul", {"color_of": "books", "was": "blue", "now": "green"},
-         "books is live on green", "live: green", "plain"),
-        ("swarm", {"container": "books_blue_1", "node": "n1", "was": "running", "now": ""},
-         "books_blue_1 on n1: running → gone", "blue gone", "bad"),
-        ("swarm", {"container": "registrator", "node": "n1", "was": "", "now": "running"},
-         "registrator on n1: new → running", "registrator running", "good"),
-        ("jenkins", {"job": "books", "build": 4, "was": "building", "now": "FAILURE"},
-         "books #4: FAILURE", "#4 FAILURE", "bad"),
-        ("log", {"node": "m", "source": "/x/watchers.log", "text": ">>> critical"},
-         "m watchers.log: >>> critical", ">>> critical", "plain"),
-        ("log", {"node": "m", "source": "/x/error.log", "text": "2026/11/25 10:21:25 [error] 11#4: *149 no"},
-         "m error.log: 2026/11/25 10:21:25 [error] 11#4: *149 no", "no", "plain"),
-        ("log", {"node": "m", "source": "journal", "text": "2026-11-25T10:21:36.245Z [WARN]  agent: x"},
-         "m journal: 2026-11-25T10:21:36.245Z [WARN]  agent: x", "agent: x", "plain"),
-        ("log", {"node": "m", "source": "journal", "text": "(6 lines more)"}, "m journal: (6 lines more)", "",
-         "plain"),
-    ],
-)  # fmt: skip
-def test_an_entry_is_told_in_words(
-    kind: str, facts: dict[str, object], text: str, short: str, mood: str
-) -> None:
-    entry = Entry(1, kind, facts)
-    assert (model.words(entry), model.short_words(entry), model.mood(entry)) == (text, short, mood)
+def test_what_is_not_understood_is_told_and_nothing_else_is_lost(run: Run) -> None:
+    before = model.load(run.folder)
+    with (run.folder / "journal.jsonl").open("a") as file:
+        file.write('{"at": 9, "kind": "of a later version", "x": 1}\n{"at": 9, "kind": "step"}\n')
+    report = model.load(run.folder)
+    assert len(report.scenarios) == len(before.scenarios)
+    assert [warning[:47] for warning in report.warnings] == [
+        "an entry of the kind 'of a later version' is no",
+        "an entry of the kind 'step' is not understood: ",
+    ]
 
 
 def test_what_was_so_from_the_start_is_no_event() -> None:
-    first = Entry(1, "consul", {"color_of": "books", "now": "blue", "first": True})
+    first = of("consul", 1, **{"color_of": "books", "now": "blue", "first": True})
     assert model.events([first]) == []
 
 
 def test_a_flood_of_events_is_bounded() -> None:
-    many = [Entry(n, "log", {"text": "x"}) for n in range(model.MOST_EVENTS + 5)]
+    many = [of("log", n, **{"text": "x"}) for n in range(model.MOST_EVENTS + 5)]
     assert len(model.events(many)) == model.MOST_EVENTS
 
 
 def test_a_build_lasts_from_when_it_was_seen_to_its_end() -> None:
     def seen(at: float, number: int, now: str) -> Entry:
-        return Entry(at, "jenkins", {"job": "books", "build": number, "now": now, "seconds": 4})
+        return of("jenkins", at, **{"job": "books", "build": number, "now": now, "seconds": 4})
 
     found = model.builds(
         [seen(1, 7, "building"), seen(6, 7, "SUCCESS"), seen(20, 8, "FAILURE"), seen(30, 9, "building")]
@@ -209,7 +190,7 @@ def test_a_stored_run_is_judged_as_it_was(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_came_after_a_scenario_does_not_change_it(run: Run) -> None:
-    Journal(run.journal.path).write("consul", node="m", check="api", was="passing", now="critical")
+    Journal(run.journal.path).add(of("consul", node="m", check="api", was="passing", now="critical"))
     assert model.recheck(run.folder) == []
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from evidence import runs
 from evidence.answers import Answer
-from evidence.journal import Entry
+from evidence.entries import of
 from evidence.runs import Run
 from lab import config, waiting
 from lab.errors import TimedOut
@@ -130,7 +130,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_users_were_never_served_by_a_stale_color(run: Run) -> None:
     with pytest.raises(AssertionError, match="never seen"):
         phrases.never_stale(LAB, story(FINE), run)
-    run.journal.add(Entry(0, "consul", {"color_of": SERVICE, "now": "blue"}))
+    run.journal.add(of("consul", 0, **{"color_of": SERVICE, "now": "blue"}))
     phrases.never_stale(LAB, story(FINE), run)
     with pytest.raises(AssertionError, match="1 answers of a color"):
         phrases.never_stale(LAB, story([*FINE, answer(100, color="green")]), run)
@@ -138,10 +138,10 @@ def test_users_were_never_served_by_a_stale_color(run: Run) -> None:
 
 def test_consuls_checks_do_not_flap(run: Run) -> None:
     facts = {"node": "m", "check": "api"}
-    run.journal.write("consul", **facts, was="passing", now="critical")
+    run.journal.add(of("consul", **facts, was="passing", now="critical"))
     phrases.no_flapping(run)
-    run.journal.write("consul", **facts, was="critical", now="passing")
-    run.journal.write("consul", **facts, was="passing", now="critical")
+    run.journal.add(of("consul", **facts, was="critical", now="passing"))
+    run.journal.add(of("consul", **facts, was="passing", now="critical"))
     with pytest.raises(AssertionError, match="more than once"):
         phrases.no_flapping(run)
 
