@@ -244,15 +244,16 @@ def flapping(entries: Iterable[Entry]) -> dict[str, int]:
 def judge(answers: Sequence[Answer], entries: Sequence[Entry], begin: float, service: str) -> dict[str, Any]:
     """The numbers of a scenario that began at `begin`, from its answers and the run's entries up to its end.
 
-    {"requests": 900, "failed": 3, "unknown": 0, "longest_outage": 1.2, "stale": 0, "flapping": 0,
+    {"requests": 900, "failed": 3, "unknown": 1, "longest_outage": 1.2, "stale": 0, "flapping": 0,
     "first_failure_after": 0.1, "detected_after": 8.0, "recovered_after": 12.1, "redundant_after": 14.9,
     "phases": [{"phase": "before", "requests": ..., "failed": ..., "p50": ..., ...}, ...]}. Those from
     first_failure_after to redundant_after are there only when there was a fault; None is "not seen".
+    Of those that failed, the unknown ones may have been done.
     """
     own = [entry for entry in entries if entry.at >= begin]
     numbers: dict[str, Any] = {
         "requests": len(answers),
-        "failed": sum(answer.outcome == "fail" for answer in answers),
+        "failed": len(failures(answers)),
         "unknown": sum(answer.outcome == "unknown" for answer in answers),
         "longest_outage": longest_outage(answers),
         "stale": len(stale(answers, live_colors(entries, service))),

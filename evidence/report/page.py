@@ -89,6 +89,4 @@ def number(scenario: Scenario, key: str) -> str:
     value = scenario.judged[key]
     if value is None:
         return "not seen"
-    if key == "failed":
-        return str(value + scenario.judged.get("unknown", 0))
     return f"{value:.1f} s" if key in ("longest_outage",) or key.endswith("_after") else str(value)

@@ -226,7 +226,7 @@ def test_a_scenario_is_judged_as_a_whole() -> None:
     phases = numbers.pop("phases")
     assert numbers == {
         "requests": 5,
-        "failed": 1,
+        "failed": 2,
         "unknown": 1,
         "longest_outage": 2.0,
         "stale": 0,

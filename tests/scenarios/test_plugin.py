@@ -12,10 +12,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from evidence import answers, journal, runs
+from evidence import answers, journal, measures, runs
 from evidence.answers import Answer
 from evidence.entries import of
 from evidence.journal import Entry, Journal
+from evidence.report import model
 from evidence.runs import Run
 from lab import config
 from lab.waiting import wait_until
@@ -148,7 +149,9 @@ CONFTEST = """
     @given("users ask")
     def ask(request, healed, record_property):
         record = plugin.running(request.config).record("probe", "/", 1)
-        record.write_bytes(answers.line(Answer(1.0, 1.0, 1.5, 503, "", "", "", "http 503", "fail")))
+        bad = Answer(1.0, 1.0, 1.5, 503, "", "", "", "http 503", "fail")
+        unsure = Answer(2.0, 2.0, 2.5, None, "", "", "", "time-out", "unknown")
+        record.write_bytes(answers.line(bad) + answers.line(unsure))
         record_property("measured", 5)
 
     @then("all is well")
@@ -256,13 +259,26 @@ def test_the_command_to_repeat_is_printed(played: Played) -> None:
     assert "again    pytest -p no:cacheprovider --strict-markers" in played.said
 
 
-def test_numbers_are_properties_in_junit_and_facts_in_the_journal(played: Played) -> None:
+def test_a_number_is_the_same_in_junit_journal_json_page_and_words(played: Played) -> None:
     tree = ElementTree.parse(played.place / "junit.xml")
     case = next(case for case in tree.iter("testcase") if case.get("name") == "test_good")
-    told = {one.get("name"): one.get("value") for one in case.iter("property")}
-    assert (told["measured"], told["requests"], told["failed"]) == ("5", "1", "1")
-    end = ends(played.folder)["Good"]
-    assert (end.facts()["numbers"], end.facts()["judged"]["failed"]) == ({"measured": 5}, 1)
+    junit = {str(one.get("name")): str(one.get("value")) for one in case.iter("property")}
+    end = ends(played.folder)["Good"].facts()
+    scenario = next(one for one in model.load(played.folder).scenarios if one.name == "Good")
+    in_json = json.loads(json.dumps(model.plain(model.load(played.folder))))["scenarios"][0]
+    plain = {key: str(value) for key, value in end["judged"].items() if not isinstance(value, list)}
+    assert (junit["measured"], junit["failed"], junit["unknown"]) == ("5", "2", "1")
+    assert plain.items() <= junit.items()
+    assert (
+        in_json["judged"] == scenario.judged == end["judged"] == measures.judge(scenario.answers, [], 0, "")
+    )
+    assert in_json["numbers"] == scenario.numbers == end["numbers"] == {"measured": 5}
+    shown = (played.folder / "report.html").read_text()
+    assert f"<b>{junit['failed']}</b><span>failed</span>" in shown
+    assert f"<b>{float(junit['longest_outage']):.1f} s</b><span>longest outage</span>" in shown
+    assert measures.says(scenario.answers).startswith(
+        f"{junit['requests']} requests, {junit['failed']} failed"
+    )
 
 
 def test_cucumber_json_and_the_page_are_written(played: Played) -> None:

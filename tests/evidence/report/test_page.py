@@ -112,7 +112,7 @@ def test_many_warnings_are_counted() -> None:
 @pytest.mark.parametrize(
     ("key", "judged", "cell"),
     [
-        ("failed", {"failed": 3, "unknown": 2}, "5"),
+        ("failed", {"failed": 5, "unknown": 2}, "5"),
         ("longest_outage", {"longest_outage": 12.345}, "12.3 s"),
         ("detected_after", {"detected_after": None}, "not seen"),
         ("detected_after", {}, page.NONE),
