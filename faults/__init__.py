@@ -11,50 +11,10 @@ from typing import Any
 from faults.fault import Fault
 from faults.harness import DEFAULT_SECONDS, Harness, heal_overdue
 from faults.history import Injected, open_faults
-from faults.kinds import container, daemon, deployment, network, node, resources, shaping
+from faults.kinds import FAULTS
 from lab.errors import ConfigError, nearest
 
 __all__ = ["DEFAULT_SECONDS", "FAULTS", "Fault", "Harness", "Injected", "heal_overdue", "made", "open_faults"]
-
-FAULTS: dict[str, type[Fault]] = {
-    kind.name: kind
-    for kind in (
-        container.Stop,
-        container.Kill,
-        container.Pause,
-        container.Restart,
-        container.Remove,
-        container.OutOfMemory,
-        node.PowerCut,
-        node.Halt,
-        node.Reboot,
-        node.Freeze,
-        daemon.DockerStop,
-        daemon.DockerKill,
-        daemon.ConsulStop,
-        daemon.ConsulKill,
-        daemon.ConsulRestart,
-        daemon.RegistratorStop,
-        network.Isolate,
-        network.Partition,
-        network.OneWay,
-        network.Bridge,
-        network.Ring,
-        network.PortBlock,
-        network.Loss,
-        network.DnsRefused,
-        shaping.Delay,
-        shaping.Rate,
-        deployment.HideReleases,
-        deployment.LoseLock,
-        deployment.BreakSettings,
-        deployment.BackupStop,
-        resources.Cpu,
-        resources.Memory,
-        resources.Disk,
-        resources.Clock,
-    )
-}
 
 
 def made(name: str, **settings: str) -> Fault:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from faults.example import Example
 from faults.targets import Container, Found, Snapshot, resolve
 from lab.errors import ConfigError
 from lab.model import Lab, Node
@@ -81,6 +82,7 @@ class Fault:
     phrase: ClassVar[str]  # a regex; its named groups are settings
     takes: ClassVar[str] = "a container"  # or "nodes", or "a container or nodes"
     by_network: ClassVar[bool] = False  # then the way for SSH is proven open first
+    example: ClassVar[Example | None] = None  # None: it cannot be on container nodes, so no test tries it
 
     def inject(self, on: On) -> str:
         raise NotImplementedError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from faults.example import Example, not_running, paused, started_since
 from faults.fault import Fault, On, Part, here, lines, unit, waiting, within
 from faults.kinds import back
 from lab.errors import ConfigError
@@ -52,6 +53,7 @@ class Stop(ContainerFault):
 
     name: ClassVar[str] = "stop"
     phrase: ClassVar[str] = "(?:is|are) stopped"
+    example: ClassVar[Example | None] = Example("the live color", not_running("{blue}"))
 
     def inject(self, on: On) -> str:
         return f"docker stop -t 3 {id_of(on)} >/dev/null"
@@ -63,6 +65,7 @@ class Kill(ContainerFault):
 
     name: ClassVar[str] = "kill"
     phrase: ClassVar[str] = "is killed(?: with SIG(?P<signal>[A-Z]+))?"
+    example: ClassVar[Example | None] = Example("the live color", not_running("{blue}"))
     signal: str = "KILL"
 
     def __post_init__(self) -> None:
@@ -79,6 +82,7 @@ class Pause(ContainerFault):
 
     name: ClassVar[str] = "pause"
     phrase: ClassVar[str] = "is paused"
+    example: ClassVar[Example | None] = Example("the database", paused("{database}"))
 
     def parts(self, on: On) -> list[Part]:
         return Fault.parts(self, on)  # it keeps its port
@@ -93,6 +97,7 @@ class Restart(ContainerFault):
 
     name: ClassVar[str] = "restart"
     phrase: ClassVar[str] = "is restarted"
+    example: ClassVar[Example | None] = Example("the live color", started_since("{blue}"), lasts=False)
 
     def inject(self, on: On) -> str:
         return f"docker restart -t 3 {id_of(on)} >/dev/null"
@@ -104,6 +109,7 @@ class Remove(ContainerFault):
 
     name: ClassVar[str] = "remove"
     phrase: ClassVar[str] = "is removed"
+    example: ClassVar[Example | None] = Example("the live color", "! docker inspect {blue}")
 
     def inject(self, on: On) -> str:
         return lines(
@@ -157,6 +163,7 @@ class OutOfMemory(ContainerFault):
 
     name: ClassVar[str] = "out-of-memory"
     phrase: ClassVar[str] = "runs out of memory(?: with (?P<spare>\\d+) MiB to spare)?"
+    example: ClassVar[Example | None] = Example("the live color", not_running("{blue}"))
     spare: int = 16  # MiB above what it uses
 
     def __post_init__(self) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from faults.example import Example, logged, not_running, silent
 from faults.fault import Fault, On, Part, lines, waiting
 from faults.kinds import back
+from lab.waiting import limit
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,9 @@ class DockerStop(Fault):
     name: ClassVar[str] = "docker-stop"
     phrase: ClassVar[str] = "(?:has|have) (?:its|their) Docker daemon stopped"
     takes: ClassVar[str] = "nodes"
+    example: ClassVar[Example | None] = Example(
+        "the node of the live color", f"! timeout {limit(2)} docker version"
+    )
 
     def parts(self, on: On) -> list[Part]:
         return [*super().parts(on), *back.repointing(on)]
@@ -40,6 +45,9 @@ class DockerKill(DockerStop):
 
     name: ClassVar[str] = "docker-kill"
     phrase: ClassVar[str] = "(?:has|have) (?:its|their) Docker daemon killed"
+    example: ClassVar[Example | None] = Example(
+        "the node of the live color", logged("docker", "KILL"), lasts=False
+    )
 
     def inject(self, on: On) -> str:
         return "systemctl kill --kill-who=main -s KILL docker.service"
@@ -52,6 +60,7 @@ class ConsulStop(Fault):
     name: ClassVar[str] = "consul-stop"
     phrase: ClassVar[str] = "(?:has|have) (?:its|their) Consul agent stopped"
     takes: ClassVar[str] = "nodes"
+    example: ClassVar[Example | None] = Example("the master", silent("localhost"))
 
     def inject(self, on: On) -> str:
         return "systemctl stop consul.service"
@@ -72,6 +81,7 @@ class ConsulKill(ConsulStop):
 
     name: ClassVar[str] = "consul-kill"
     phrase: ClassVar[str] = "(?:has|have) (?:its|their) Consul agent killed"
+    example: ClassVar[Example | None] = Example("any node", logged("consul", "KILL"), lasts=False)
 
     def inject(self, on: On) -> str:
         return "systemctl kill --kill-who=main -s KILL consul.service"
@@ -83,6 +93,7 @@ class ConsulRestart(ConsulStop):
 
     name: ClassVar[str] = "consul-restart"
     phrase: ClassVar[str] = "(?:has|have) (?:its|their) Consul agent restarted"
+    example: ClassVar[Example | None] = Example("the master", logged("consul", "Stopped"), lasts=False)
 
     def inject(self, on: On) -> str:
         return "systemctl restart consul.service"
@@ -95,6 +106,7 @@ class RegistratorStop(Fault):
     name: ClassVar[str] = "registrator-stop"
     phrase: ClassVar[str] = "(?:has|have) (?:its|their) Registrator stopped"
     takes: ClassVar[str] = "nodes"
+    example: ClassVar[Example | None] = Example("any node", not_running("registrator"))
 
     def inject(self, on: On) -> str:
         return "docker stop -t 1 registrator >/dev/null"

@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import ClassVar
 
+from faults.example import Example
 from faults.fault import Fault, On, here, lines, script, unit
 from provisioning.roles import registry
 
@@ -38,6 +39,7 @@ class HideReleases(OfAService):
 
     name: ClassVar[str] = "hide-releases"
     phrase: ClassVar[str] = "has the releases of (?P<service>[a-z0-9-]+) hidden"
+    example: ClassVar[Example | None] = Example("the master", f"! ls {registry.tags('{service}')}/1.1")
 
     def inject(self, on: On) -> str:
         tags, kept = self._folders(on)
@@ -61,6 +63,9 @@ class LoseLock(OfAService):
 
     name: ClassVar[str] = "lose-lock"
     phrase: ClassVar[str] = "loses the lock of the next deployment of (?P<service>[a-z0-9-]+)"
+    example: ClassVar[Example | None] = Example(
+        "the master", "systemctl is-active 'lab-fault-*-lock.service'"
+    )
 
     def inject(self, on: On) -> str:
         lock = on.lab.service(self.named(on)).lock_key
@@ -81,6 +86,9 @@ class BreakSettings(OfTheMaster):
 
     name: ClassVar[str] = "break-settings"
     phrase: ClassVar[str] = "has nginx's settings broken"
+    example: ClassVar[Example | None] = Example(
+        "the master", "docker exec nginx nginx -t 2>&1 | grep 'no such word'"
+    )
 
     def inject(self, on: On) -> str:
         return f"echo 'no such word;' >{self._file(on)}"
@@ -102,6 +110,7 @@ class BackupStop(OfTheMaster):
 
     name: ClassVar[str] = "backup-stop"
     phrase: ClassVar[str] = "has its backups stopped"
+    example: ClassVar[Example | None] = Example("the master", "! systemctl is-active lab-backup.timer")
 
     def inject(self, on: On) -> str:
         return "systemctl stop lab-backup.timer"

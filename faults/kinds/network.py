@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from faults.example import Example, answers, silent
 from faults.fault import Fault, On, lines, within
 from faults.targets import Found, Snapshot, resolve
 from lab.errors import ConfigError
@@ -102,6 +103,13 @@ def none_left(on: On, *tables: str) -> str:
     return f"if {{ {found} }} | grep -- -{on.id}; then exit 1; fi"
 
 
+ASK_DNS = (
+    'python3 -c "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.settimeout(2); '
+    "s.connect(('127.0.0.11', 53)); s.send(bytes.fromhex('abcd01000001000000000000016100000100 01')); "
+    's.recv(512)" 2>&1 | grep Error'
+)
+
+
 class RuleFault(Fault):
     """A fault made of rules in `mangle`, for what comes in and what goes out on the lab's interface."""
 
@@ -136,6 +144,7 @@ class Isolate(RuleFault):
 
     name: ClassVar[str] = "isolate"
     phrase: ClassVar[str] = "(?:is|are) isolated"
+    example: ClassVar[Example | None] = Example("the master", silent("{other}"))
 
     def incoming(self, on: On) -> tuple[str, ...]:
         return ("-j DROP",)
@@ -192,6 +201,9 @@ class Partition(CutFault):
 
     name: ClassVar[str] = "partition"
     phrase: ClassVar[str] = "are partitioned"
+    example: ClassVar[Example | None] = Example(
+        "{node}, {other} | {third}", f"{silent('{third}')} && {answers('{other}')}"
+    )
 
     def find(self, snapshot: Snapshot, target: str, chance: random.Random) -> Found:
         groups = pieces(snapshot, target, "|", chance)
@@ -209,6 +221,9 @@ class OneWay(CutFault):
 
     name: ClassVar[str] = "one-way"
     phrase: ClassVar[str] = "is cut one way"
+    example: ClassVar[Example | None] = Example(
+        "{node} -> {other}", f"! ping -c 1 -W 1 {{other}} && {answers('{third}')}"
+    )
 
     def find(self, snapshot: Snapshot, target: str, chance: random.Random) -> Found:
         groups = pieces(snapshot, target, "->", chance)
@@ -227,6 +242,9 @@ class Bridge(CutFault):
 
     name: ClassVar[str] = "bridge"
     phrase: ClassVar[str] = "is the only bridge"
+    example: ClassVar[Example | None] = Example(
+        "{node}", f"{silent('{third}')} && {answers('{node}')}", at="master"
+    )
 
     def find(self, snapshot: Snapshot, target: str, chance: random.Random) -> Found:
         found = super().find(snapshot, target, chance)
@@ -246,6 +264,9 @@ class Ring(CutFault):
 
     name: ClassVar[str] = "ring"
     phrase: ClassVar[str] = "hears its neighbours only"
+    example: ClassVar[Example | None] = Example(
+        "every node", f"{silent('{other}')} && {answers('{node}')}", at="master"
+    )
 
     def find(self, snapshot: Snapshot, target: str, chance: random.Random) -> Found:
         found = super().find(snapshot, target, chance)
@@ -264,6 +285,9 @@ class PortBlock(RuleFault):
     name: ClassVar[str] = "port-block"
     phrase: ClassVar[str] = "has its port(?: (?P<port>\\d+))? blocked"
     takes: ClassVar[str] = "a container or nodes"
+    example: ClassVar[Example | None] = Example(
+        "{node}", f"{silent('{node}')} && ping -c 1 -W 1 {{node}}", at="master", settings={"port": "8500"}
+    )
     port: int = 0  # 0: the one the container publishes
 
     def __post_init__(self) -> None:
@@ -295,6 +319,12 @@ class Loss(RuleFault):
 
     name: ClassVar[str] = "loss"
     phrase: ClassVar[str] = "(?:loses|lose)(?: (?P<percent>\\d+) %)? of (?:its|their) packets"
+    example: ClassVar[Example | None] = Example(
+        "any node",
+        "! ping -c 40 -i 0.01 -W 1 {node} | grep ' 0% packet loss'",
+        at="master",
+        settings={"percent": "40"},
+    )
     percent: int = 20
 
     def __post_init__(self) -> None:
@@ -314,6 +344,7 @@ class DnsRefused(Fault):
     name: ClassVar[str] = "dns-refused"
     phrase: ClassVar[str] = "(?:is|are) refused by DNS"
     takes: ClassVar[str] = "nodes"
+    example: ClassVar[Example | None] = Example("any node", ASK_DNS)
 
     def inject(self, on: On) -> str:
         # The resolver's port is rewritten on its way: the connection still knows the one that was asked.

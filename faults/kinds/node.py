@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from faults.example import BEFORE, Example, silent
 from faults.fault import HOST, Fault, On, Part, lines, waiting
 from faults.host import machine, only_ours
 from faults.kinds import back
@@ -50,6 +51,9 @@ class PowerCut(NodeFault):
 
     name: ClassVar[str] = "power-cut"
     phrase: ClassVar[str] = "(?:loses|lose) power"
+    example: ClassVar[Example | None] = Example(
+        "the node of the live color", "! ping -c 1 -W 1 {node}", at="master"
+    )
     docker: ClassVar[str] = "kill"
     vagrant: ClassVar[str] = "halt -f"
 
@@ -81,6 +85,9 @@ class Halt(OrderlyFault):
 
     name: ClassVar[str] = "halt"
     phrase: ClassVar[str] = "(?:is|are) halted"
+    example: ClassVar[Example | None] = Example(
+        "the node of the live color", "! ping -c 1 -W 1 {node}", at="master"
+    )
     docker: ClassVar[str] = "stop -t 20"
     vagrant: ClassVar[str] = "halt"
 
@@ -91,6 +98,9 @@ class Reboot(OrderlyFault):
 
     name: ClassVar[str] = "reboot"
     phrase: ClassVar[str] = "(?:is|are) rebooted"
+    example: ClassVar[Example | None] = Example(
+        "the node of the live color", f"test $(stat -c %Y /proc/1) -gt $(cat {BEFORE})", lasts=False
+    )
     docker: ClassVar[str] = "restart -t 20"
     vagrant: ClassVar[str] = "reload"
 
@@ -101,6 +111,7 @@ class Freeze(NodeFault):
 
     name: ClassVar[str] = "freeze"
     phrase: ClassVar[str] = "(?:freezes|freeze)"
+    example: ClassVar[Example | None] = Example("the node of the live color", silent("{node}"), at="master")
     docker: ClassVar[str] = "pause"
     vagrant: ClassVar[str] = ""
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from faults.example import Example
 from faults.fault import Fault, On, here, lines, unit, within
 
 FREE_MEMORY = 512  # MiB that a memory hog leaves
 FREE_DISK = 1024  # MiB that a disk fill leaves
+
+
+LOADED = "systemctl is-active 'lab-fault-*-load.service'"
+HELD = "pgrep -f 'held = b' | xargs -I% grep VmRSS /proc/%/status | awk '$2 > 250000' | grep ."
 
 
 class UnitFault(Fault):
@@ -38,6 +43,7 @@ class Cpu(UnitFault):
 
     name: ClassVar[str] = "cpu"
     phrase: ClassVar[str] = "(?:burns|burn)(?: (?P<workers>\\d+))? processors?"
+    example: ClassVar[Example | None] = Example("any node", LOADED)
     workers: int = 1
 
     def __post_init__(self) -> None:
@@ -53,6 +59,7 @@ class Memory(UnitFault):
 
     name: ClassVar[str] = "memory"
     phrase: ClassVar[str] = "(?:has|have) (?P<mb>\\d+) MiB of memory taken"
+    example: ClassVar[Example | None] = Example("any node", f"{LOADED} && {HELD}")
     mb: int = 256
 
     def __post_init__(self) -> None:
@@ -77,6 +84,9 @@ class Disk(Fault):
     name: ClassVar[str] = "disk"
     phrase: ClassVar[str] = "(?:has|have) (?P<mb>\\d+) MiB of disk taken"
     takes: ClassVar[str] = "nodes"
+    example: ClassVar[Example | None] = Example(
+        "any node", "test $(stat -c %s /var/lib/lab-faults/*/fill) = $((512 * 1048576))"
+    )
     mb: int = 512
 
     def __post_init__(self) -> None:

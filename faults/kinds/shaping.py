@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from faults.example import Example, slow
 from faults.fault import SCRIPTS, Fault, On, here, lines, unit, waiting, within
 from faults.kinds.network import Rules, none_left, port_of, put, take_away
 
@@ -44,6 +45,7 @@ class Rate(Fault):
     phrase: ClassVar[str] = "(?:sends|send) at most (?P<kbit>\\d+) kbit a second"
     takes: ClassVar[str] = "nodes"
     by_network: ClassVar[bool] = True
+    example: ClassVar[Example | None] = Example("any node", slow(0.3), at="master", settings={"kbit": "64"})
     kbit: int = 256
 
     def __post_init__(self) -> None:
@@ -71,6 +73,7 @@ class Delay(Fault):
     phrase: ClassVar[str] = "(?:is|are) (?P<ms>\\d+) ms late"
     takes: ClassVar[str] = "a container or nodes"
     by_network: ClassVar[bool] = True
+    example: ClassVar[Example | None] = Example("any node", slow(0.5), at="master", settings={"ms": "300"})
     ms: int = 200
     port: int = 0  # 0: the one the container publishes; of a node every port
 
