@@ -124,7 +124,7 @@ def wrk(port: int) -> str:
 
 
 def made_up(folder: Path, count: int) -> Path:
-    """A run of one scenario with `count` requests at 50 a second and an outage; answers its folder."""
+    """A run of one scenario with `count` requests at 50 a second and an outage; returns its folder."""
     runs.FAULTS = folder / "faults.jsonl"
     run = runs.Run(config.load(), "made up", None, folder)
     begin = run.begin("A scenario").begin

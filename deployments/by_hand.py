@@ -71,7 +71,7 @@ def registered_at(master: Shell, name: str) -> str | None:
 
 
 def wait_registered(master: Shell, name: str) -> str:
-    """Wait until Consul knows a healthy instance; answers its address. Raises TimedOut."""
+    """Wait until Consul knows a healthy instance; returns its address. Raises TimedOut."""
     return wait_until(
         lambda: registered_at(master, name),
         REGISTERED_TIMEOUT,
@@ -107,7 +107,7 @@ def start_anew(master: Shell, service: Service, color: str) -> None:
 
 
 def direct_test(master: Shell, service: Service, color: str) -> str:
-    """Ask the new color on its own address and port; answers that address. Raises CheckFailed."""
+    """Ask the new color on its own address and port; returns that address. Raises CheckFailed."""
     name = service.registered(color)
     address: str | None = wait_registered(master, name)
 
@@ -273,7 +273,7 @@ def require_serving(lab: Lab, master: Shell, service: Service, live: str | None)
 def _prepare(
     master: Shell, service: Service, release: str, *, live: str | None, say: Callable[[str], None]
 ) -> tuple[str, str]:
-    """The idle color runs the release and has passed its direct test; answers the color and its address."""
+    """The idle color runs the release and has passed its direct test; returns the color and its address."""
     color = other(live)
     say(f"{service.name} {release} goes to {color} (live: {live or 'nothing yet'})")
     set_release(master, service, color, release)

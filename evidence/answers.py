@@ -48,7 +48,7 @@ FIELDS = tuple(field.name for field in fields(Answer))
 
 
 class Record:
-    """Follows a record that grows: `more()` answers the answers that came since."""
+    """Follows a record that grows: `more()` returns the answers that came since."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

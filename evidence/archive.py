@@ -45,7 +45,7 @@ CONSUL = {
 
 
 def collect(lab: Lab, run: Path, scenario: Path) -> Path:
-    """Ask every node and Consul, and pack the answers with the journals; answers the archive's path.
+    """Ask every node and Consul, and pack the answers with the journals; returns the archive's path.
 
     A node or Consul that does not answer has a file that says so. Raises HostError when the lab's network is
     not on this host.

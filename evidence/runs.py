@@ -96,7 +96,7 @@ class Run:
         return file
 
     def keep_evidence(self) -> Path:
-        """Archive how everything stands now in the scenario under way; answers the archive's path."""
+        """Archive how everything stands now in the scenario under way; returns the archive's path."""
         assert self.scenario is not None, "no scenario has begun"
         path = archive.collect(self.lab, self.folder, self.scenario.folder)
         self.journal.add(EvidenceKept(file=path.name))

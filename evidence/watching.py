@@ -130,7 +130,7 @@ class Sieve:
 
 
 class Watcher(threading.Thread):
-    """Looks again and again and journals what changed. A look answers the state of all it watches."""
+    """Looks again and again and journals what changed. A look returns the state of all it watches."""
 
     def __init__(
         self, kind: str, who: str, look: Callable[[], State], journal: Journal, pause: float

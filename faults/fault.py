@@ -1,4 +1,4 @@
-"""What a fault is: a frozen record of its settings that answers scripts. It never runs anything itself.
+"""What a fault is: a frozen record of its settings that returns scripts. It never runs anything itself.
 
 inject(on) breaks the thing, heal(on) undoes that, healed(on) exits 0 when nothing of it is left. `heal` is
 idempotent, does no harm when its thing is gone, and removes only what carries the fault's id.

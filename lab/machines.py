@@ -32,7 +32,7 @@ AUTHORIZED_KEYS = "/etc/lab/authorized_keys"  # where the Vagrantfile mounts thi
 MARK = "bluegreen-lab"
 UP_TIMEOUT = 90.0
 UP_TRIES = 3
-PASSING = (
+TRANSIENT = (
     "no such object",
     "no such container",
     "port is already allocated",
@@ -127,7 +127,7 @@ def _vagrant_up(lab: Lab, say: Callable[[str], None]) -> None:
         try:
             _vagrant().up(provider=lab.provider)
         except subprocess.CalledProcessError as error:
-            if left and is_passing(VAGRANT_LOG.read_text(errors="replace")):
+            if left and is_transient(VAGRANT_LOG.read_text(errors="replace")):
                 say("something else on this host's engine got in Vagrant's way: once more")
                 continue
             port = ports.taken(VAGRANT_LOG.read_text(errors="replace"))
@@ -137,12 +137,12 @@ def _vagrant_up(lab: Lab, say: Callable[[str], None]) -> None:
         return
 
 
-def is_passing(log: str) -> bool:
+def is_transient(log: str) -> bool:
     """Whether Vagrant's log tells of a trouble that is over when one tries again. Pure.
 
     It looks at every container and port of the host, and others come and go between two of its looks.
     """
-    return any(words in log.lower() for words in PASSING)
+    return any(words in log.lower() for words in TRANSIENT)
 
 
 def names(lab: Lab) -> frozenset[str]:

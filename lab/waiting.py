@@ -57,7 +57,7 @@ def wait_until(
     evidence: Callable[[], str] | None = None,
     try_next: str | None = None,
 ) -> T:
-    """Call `check` until it answers something true and return that answer.
+    """Call `check` until it returns something true, and return that.
 
     `check` says "not yet" with a false value or with an exception, which is kept as what was last
     seen. `timeout` is in seconds, stretched by LAB_PATIENCE; it counts from now, or from `since`, a moment of

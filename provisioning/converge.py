@@ -106,7 +106,7 @@ def in_short(changes: Sequence[Change]) -> str:
 def converge(
     shells: Mapping[str, Shell], wanted: Mapping[str, Sequence[Resource]], say: Callable[[str], None]
 ) -> list[Change]:
-    """Bring every node to its wanted resources; answers the changes that were made."""
+    """Bring every node to its wanted resources; returns the changes that were made."""
     changes = plan_all(shells, wanted)
     by_node = {node: [change for change in changes if change.node == node] for node in wanted}
     todo = [node for node in wanted if by_node[node]]

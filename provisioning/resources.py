@@ -1,7 +1,7 @@
 """Desired state as data: what to look at on a node, how to compare, how to converge.
 
 Every resource has a `key`, a shell snippet `observe` whose output describes what is there, and a pure
-`converge(observed, changed)` that answers the script that mends the difference, or None.
+`converge(observed, changed)` that returns the script that mends the difference, or None.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ DATA = "report.json"
 
 
 def write(folder: Path) -> Path:
-    """Write the page and the same as JSON into the run's folder; answers the page's path."""
+    """Write the page and the same as JSON into the run's folder; returns the page's path."""
     report = model.load(folder)
     (folder / DATA).write_text(json.dumps(model.plain(report), indent=1, ensure_ascii=False) + "\n")
     path = folder / PAGE

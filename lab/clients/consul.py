@@ -51,8 +51,8 @@ class ConsulClient:
         found = {check["Status"] for check in checks}
         return next((status for status in ("critical", "warning", "passing") if status in found), "unknown")
 
-    def asked(self, service: str) -> bool:
-        """The master's agent has made each check of a service; before that it is what it was born as."""
+    def checks_have_run(self, service: str) -> bool:
+        """Whether the agent has run every check of the service; until then its initial status shows."""
         checks = self._ask(self._client.agent.checks)
         outputs = [check["Output"] for check in checks.values() if check["ServiceName"] == service]
         return bool(outputs) and all(outputs)

@@ -43,7 +43,7 @@ class JenkinsClient:
         return self.follow(job, number, say)
 
     def trigger(self, job: str) -> int:
-        """Ask for a build; answers the number it will have."""
+        """Ask for a build; returns the number it will have."""
         number = int(self._json(f"/job/{job}/api/json")["nextBuildNumber"])
         self._ask("POST", f"/job/{job}/build")
         return number

@@ -80,8 +80,8 @@ def check_passes(lab: Lab, service: str) -> None:
     limit = 2 * lab.check_interval + 10
 
     def passes() -> bool:
-        # The check is born passing: what counts is that it was made.
-        return consul.asked(service) and consul.health(service) == "passing"
+        # Its initial status is passing: what counts is that it has run.
+        return consul.checks_have_run(service) and consul.health(service) == "passing"
 
     wait_until(passes, limit, "the check to be made and to pass")
 

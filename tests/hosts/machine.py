@@ -73,7 +73,7 @@ def is_on(host: Host) -> bool:
 
 
 def boot(host: Host) -> str:
-    """Start the machine and wait for SSH; answers how it runs: kvm or tcg."""
+    """Start the machine and wait for SSH; returns how it runs: kvm or tcg."""
     if not host.file("disk.img").is_file():
         raise HostError(f"{host.name} has no disk", try_next=f"tests/hosts/host {host.name} disk")
     accelerators = [EMULATION] if is_on(host) else _accelerators()

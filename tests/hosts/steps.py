@@ -166,7 +166,7 @@ def _type(host: Host, command: str) -> Done:
 
 
 def type_all(host: Host, lines: tuple[Typed, ...]) -> str:
-    """Type each line, also when one before it failed; answers what failed."""
+    """Type each line, also when one before it failed; returns what failed."""
     found = [(line.command, line.fault(_type(host, line.command))) for line in lines]
     return "; ".join(f"`{command}`: {fault}" for command, fault in found if fault)
 
@@ -175,7 +175,7 @@ def _typing(name: str) -> Callable[[Host], str]:
     return lambda host: type_all(host, TYPED[name])
 
 
-# Each answers what failed, empty when nothing did.
+# Each returns what failed, empty when nothing did.
 STEPS: dict[str, Callable[[Host], str]] = {
     "disk": make_disk,
     "boot": boot,

@@ -210,7 +210,7 @@ def up(vagrant: Vagrant, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return said
 
 
-PASSING = [
+TRANSIENT = [
     'Command: ["docker", "inspect", "c0c6"]\nStderr: Error: No such object: c0c6\n',
     "Stderr: error: no such object: c0c6\n",  # engines from 28 on
     "Error response from daemon: No such container: c0c6\n",
@@ -218,7 +218,7 @@ PASSING = [
 ]
 
 
-@pytest.mark.parametrize("log", PASSING)
+@pytest.mark.parametrize("log", TRANSIENT)
 def test_others_that_come_and_go_on_the_engine_cost_one_more_try(
     log: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,7 +227,7 @@ def test_others_that_come_and_go_on_the_engine_cost_one_more_try(
     assert (vagrant.ups, machines.SSH_CONFIG.read_text()) == (3, "Host swarm-master\n")
 
 
-@pytest.mark.parametrize(("logs", "ups"), [(PASSING[:3], 3), (["no space left on device"], 1)])
+@pytest.mark.parametrize(("logs", "ups"), [(TRANSIENT[:3], 3), (["no space left on device"], 1)])
 def test_what_does_not_pass_is_told_with_vagrants_last_lines(
     logs: list[str], ups: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

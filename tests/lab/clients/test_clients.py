@@ -161,7 +161,7 @@ class FakeAgent:
 def test_a_service_was_asked_when_each_of_its_checks_was_made(outputs: dict[str, str], asked: bool) -> None:
     client = ConsulClient(LAB)
     client._client = FakeAgent(**outputs)
-    assert client.asked("api") is asked
+    assert client.checks_have_run("api") is asked
 
 
 class FakeKv:
