@@ -157,9 +157,14 @@ def here(text: str, path: str) -> str:
     return f"cat >{shlex.quote(path)} <<'{end}'\n{text.rstrip()}\n{end}"
 
 
+def unit_limit(on: On) -> float:
+    """Seconds after which a unit of the fault ends by itself, when all else fails."""
+    return on.seconds + stretched(30)
+
+
 def unit(on: On, suffix: str, words: str) -> str:
     """Shell words that start a process of the fault as a unit, which ends by itself when all else fails."""
-    limit = f"--property=RuntimeMaxSec={on.seconds + stretched(30):g}"
+    limit = f"--property=RuntimeMaxSec={unit_limit(on):g}"
     return f"systemd-run --quiet --collect --unit={on.mark}-{suffix} {limit} {words}"
 
 

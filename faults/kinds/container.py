@@ -6,21 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from faults.example import Example, not_running, paused, started_since
-from faults.fault import Fault, On, Part, here, lines, unit, waiting, within
+from faults.fault import Fault, On, Part, lines, script, unit_limit, waiting, within
 from faults.kinds import back
 from lab.errors import ConfigError
 
 RUNNING_ONLY = "{name} is {state}, so there is nothing to break"
 SETTINGS = ".[0] | .Config + {HostConfig: .HostConfig}"  # of a container, as the engine takes them
-GROUP = """\
-# cgroup v1 has a hierarchy for memory, v2 has one for everything
-group=/sys/fs/cgroup/memory$(awk -F: '$2 == "memory" { print $3 }' /proc/$pid/cgroup)
-use=usage_in_bytes limit=limit_in_bytes
-if [ ! -d /sys/fs/cgroup/memory ]; then
-  group=/sys/fs/cgroup$(awk -F: '$1 == "0" { print $3 }' /proc/$pid/cgroup)
-  use=current limit=max
-fi"""
-HOG = "echo $$ >$1/cgroup.procs || exit 1\nhead -c 256M /dev/zero | tail >/dev/null"
 SIGNALS = ("KILL", "TERM", "INT", "QUIT", "HUP", "SEGV", "ABRT")
 
 
@@ -170,30 +161,16 @@ class OutOfMemory(ContainerFault):
         within("spare memory", self.spare, 4, 128, "MiB")
 
     def inject(self, on: On) -> str:
-        inspect = f"docker inspect -f '{{{{.State.%s}}}}' {id_of(on)}"
-        return lines(
-            f"pid=$({inspect % 'Pid'})",
-            GROUP,
-            "echo 1000 >/proc/$pid/oom_score_adj",
-            f"echo $(($(cat $group/memory.$use) + {self.spare} * 1048576)) >$group/memory.$limit || exit 1",
-            here(HOG, f"{on.home}/hog"),
-            unit(on, "hog", f"/bin/bash {on.home}/hog $group"),
-            waiting(on),
-            f'killed() {{ [ "$({inspect % "OOMKilled"})" = true ]; }}',
-            'until_true 5 killed || { echo "the kernel did not kill it in $(stretched 5) s"; exit 1; }',
+        exhaust = script(
+            "exhaust_memory.sh",
+            container=id_of(on),
+            spare=str(self.spare * 1048576),
+            home=on.home,
+            hog=f"{on.mark}-hog",
+            limit=f"{unit_limit(on):g}",
         )
+        return lines(waiting(on), exhaust)
 
     def heal(self, on: On) -> str:
-        # A container that was started again has a new group, without the limit.
-        free = FREE.format(id=id_of(on)).strip()
+        free = script("free_memory.sh", container=id_of(on))
         return lines(f"systemctl stop {on.mark}-hog 2>/dev/null", free, back.bring_back(on))
-
-
-FREE = """
-for limit in /sys/fs/cgroup/memory/docker/{id}/memory.limit_in_bytes
-do [ -e $limit ] && echo -1 >$limit
-done
-for limit in /sys/fs/cgroup/docker/{id}/memory.max /sys/fs/cgroup/system.slice/docker-{id}.scope/memory.max
-do [ -e $limit ] && echo max >$limit
-done
-"""

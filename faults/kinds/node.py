@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from faults.example import BEFORE, Example, silent
-from faults.fault import HOST, Fault, On, Part, lines, waiting
+from faults.fault import HOST, Fault, On, Part, lines, script, waiting
 from faults.host import machine, only_ours
 from faults.kinds import back
 
@@ -58,25 +58,14 @@ class PowerCut(NodeFault):
     vagrant: ClassVar[str] = "halt -f"
 
 
-# A client that was killed leaves its engine stopping the node, which would go down again after the start.
-STAYS_UP = """\
-same=0 last=
-stays_up() {{
-  docker start {name} >/dev/null 2>&1
-  now=$(docker inspect -f '{{{{.State.Status}}}} {{{{.State.StartedAt}}}}' {name})
-  case $now in "$last") same=$((same + 1)) ;; *) same=0 last=$now ;; esac
-  case $now in running*) [ $same -ge 15 ] ;; *) false ;; esac
-}}
-until_true 30 stays_up"""
-
-
 class OrderlyFault(NodeFault):
     """A node that its engine takes down in its own time."""
 
     def heal(self, on: On) -> str:
         if on.lab.provider != "docker":
             return super().heal(on)
-        return lines(only_ours(on.lab, on.node), waiting(on), STAYS_UP.format(name=machine(on.lab, on.node)))
+        up = script("stays_up.sh", machine=machine(on.lab, on.node))
+        return lines(only_ours(on.lab, on.node), waiting(on), up)
 
 
 @dataclass(frozen=True)
