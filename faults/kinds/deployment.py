@@ -87,7 +87,7 @@ class BreakSettings(OfTheMaster):
     name: ClassVar[str] = "break-settings"
     phrase: ClassVar[str] = "has nginx's settings broken"
     example: ClassVar[Example | None] = Example(
-        "the master", "docker exec nginx nginx -t 2>&1 | grep 'no such word'"
+        "the master", "docker exec nginx nginx -t 2>&1 | grep 'unknown directive'"
     )
 
     def inject(self, on: On) -> str:
