@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import subprocess
 import tarfile
 import tempfile
@@ -44,13 +45,7 @@ FOLDERS = Path(__file__).parent / "images"
 SUITE = "bookworm"
 INFRASTRUCTURE = ("nginx", "mongo", "jenkins", "swarm", "registrator")
 INFRASTRUCTURE_RELEASE = "1"
-ARTIFACTS = {
-    "books-service": "pymongo",
-    "jenkins": "jenkins",
-    "mongo": "mongo",
-    "registrator": "registrator",
-    "swarm": "swarm",
-}
+COPIED = re.compile(r"^COPY artifacts/([a-z0-9-]+)/", re.MULTILINE)  # in a Dockerfile
 BUILDS_AT_ONCE = 2
 SILENCE = 900  # seconds a build may print nothing
 LAST_LINES = 25
@@ -153,8 +148,15 @@ def _image(lab: Lab, name: str, release: str) -> Image:
             f"there is no recipe for the image {name}",
             try_next=f"write provisioning/images/{name}/Dockerfile",
         )
-    artifact = inputs_digest(ARTIFACTS[name]) if name in ARTIFACTS else ""
-    return Image(name, release, image_digest(folder_digest(folder), artifact, build_args(lab, release)))
+    artifact = artifact_of((folder / "Dockerfile").read_text())
+    held = inputs_digest(artifact) if artifact else ""
+    return Image(name, release, image_digest(folder_digest(folder), held, build_args(lab, release)))
+
+
+def artifact_of(dockerfile: str) -> str:
+    """The artifact that an image holds, or nothing. Pure."""
+    found = COPIED.search(dockerfile)
+    return found[1] if found else ""
 
 
 def image_digest(folder: str, artifact: str, args: Mapping[str, str]) -> str:
@@ -251,8 +253,9 @@ def _context(name: str, progress: Progress) -> io.BytesIO:
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as tar:
         _pack(tar, FOLDERS / name, "")
-        if name in ARTIFACTS:
-            artifact = obtain(ARTIFACTS[name], progress)
+        wanted = artifact_of((FOLDERS / name / "Dockerfile").read_text())
+        if wanted:
+            artifact = obtain(wanted, progress)
             _pack(tar, artifact.path, f"artifacts/{artifact.name}/")
     whole.seek(0)
     return whole

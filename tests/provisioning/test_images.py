@@ -16,13 +16,15 @@ from provisioning.images import Image
 
 RECIPES = ("base", "node", *images.INFRASTRUCTURE, "shop")
 
+RECIPE = {"mongo": "# mongo\nCOPY artifacts/mongo/ /usr/local/bin/\n"}
+
 
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Recipes of a few words each, and artifacts whose digest is their name."""
     for name in RECIPES:
         (tmp_path / name).mkdir()
-        (tmp_path / name / "Dockerfile").write_text(f"# {name}\n")
+        (tmp_path / name / "Dockerfile").write_text(RECIPE.get(name, f"# {name}\n"))
     monkeypatch.setattr(images, "FOLDERS", tmp_path)
     monkeypatch.setattr(images, "inputs_digest", lambda name: f"digest of {name}")
     monkeypatch.setattr(images, "cache_root", lambda: tmp_path / "cache")
@@ -100,6 +102,18 @@ def test_a_changed_artifact_changes_the_images_that_hold_it(
         images, "inputs_digest", lambda name: "other" if name == "mongo" else f"digest of {name}"
     )
     assert changed(before, digests(lab)) == {("mongo", "1")}
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "artifact"),
+    [
+        ("FROM x\nCOPY artifacts/consul-template/ /bin/\n", "consul-template"),
+        ("FROM x\n", ""),
+        ("# COPY artifacts/mongo/ /bin/\n", ""),
+    ],
+)
+def test_an_image_holds_the_artifact_that_its_recipe_copies(dockerfile: str, artifact: str) -> None:
+    assert images.artifact_of(dockerfile) == artifact
 
 
 def test_a_changed_argument_changes_the_digest() -> None:
