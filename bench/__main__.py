@@ -43,7 +43,7 @@ def vagrant_status() -> None:
 
 def idle_memory(lab: Lab) -> float:
     """GiB that the nodes use, everything in them included."""
-    containers = engine.connect().containers.list(filters={"label": f"{machines.MARK}={lab.name}"})
+    containers = engine.connect().containers.list(filters={"label": lab.label})
     used = 0
     for container in containers:
         stats: Any = container.stats(stream=False)

@@ -175,7 +175,7 @@ def swarm_mode(lab: Lab, runs: int) -> list[float]:
     shell.run(f"docker swarm init --advertise-addr {node.address} --listen-addr {node.address}", sudo=True)
     try:
         shell.run(
-            f"docker service create -d --name reference --label {machines.MARK}={lab.name} "
+            f"docker service create -d --name reference --label {lab.label} "
             f"--publish mode=host,target=8080,published={REFERENCE_PORT} --restart-delay 0s {image}"
         )
         # The clock is the node's own, in one command: no connection's time is in it.

@@ -7,8 +7,7 @@ import subprocess
 from faults.fault import HOST
 from lab import engine
 from lab.environment import ROOT
-from lab.machines import MARK
-from lab.model import Lab, Node
+from lab.model import MARK, Lab, Node
 from lab.shell import CommandFailed, Result, unfinished
 from lab.waiting import stretched
 

@@ -21,7 +21,7 @@ import vagrant
 from lab import engine, ports
 from lab.environment import ROOT, STATE
 from lab.errors import HostError, LabError
-from lab.model import Lab
+from lab.model import MARK, Lab
 from lab.shell import SshShell, command_line
 from lab.waiting import wait_until
 
@@ -29,7 +29,6 @@ SSH_CONFIG = STATE / "ssh_config"
 VAGRANT_LOG = STATE / "vagrant.log"
 MACHINES = ROOT / ".vagrant" / "machines"
 AUTHORIZED_KEYS = "/etc/lab/authorized_keys"  # where the Vagrantfile mounts this checkout's public key
-MARK = "bluegreen-lab"
 UP_TIMEOUT = 90.0
 UP_TRIES = 3
 TRANSIENT = (
@@ -84,7 +83,7 @@ def forget_unknown(lab: Lab, say: Callable[[str], None]) -> None:
         return
     known = {path.read_text().strip() for path in MACHINES.glob("*/docker/id")}
     with closing(engine.connect()) as client:
-        containers = client.containers.list(all=True, filters={"label": f"{MARK}={lab.name}"})
+        containers = client.containers.list(all=True, filters={"label": lab.label})
         _forget(lab, [container for container in containers if container.id not in known], say)
 
 
@@ -196,7 +195,7 @@ def kill(lab: Lab, name: str) -> None:
 def marked(lab: Lab) -> list[Any]:
     """Everything on this host's Docker engine that carries the lab's mark: containers, networks, volumes."""
     client = engine.connect()
-    by_mark: dict[str, Any] = {"label": f"{MARK}={lab.name}"}
+    by_mark: dict[str, Any] = {"label": lab.label}
     return [
         *client.containers.list(all=True, filters=by_mark),
         *client.networks.list(filters=by_mark),

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from lab.errors import ConfigError, nearest
 
+MARK = "bluegreen-lab"  # the label of all that is made: containers, networks, volumes, images
 COLORS = ("blue", "green")
 DATABASE = "db"
 REGISTRY_PORT = 5000
@@ -97,6 +98,11 @@ class Lab:
     check_interval: int
     nodes: tuple[Node, ...]
     services: tuple[Service, ...]
+
+    @property
+    def label(self) -> str:
+        """The mark that everything of this lab carries, as Docker's filters take it."""
+        return f"{MARK}={self.name}"
 
     @property
     def master(self) -> Node:

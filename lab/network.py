@@ -18,10 +18,9 @@ from docker.errors import DockerException
 
 from lab import engine
 from lab.errors import HostError
-from lab.model import Lab
+from lab.model import MARK, Lab
 from lab.waiting import stretched
 
-LABEL = "bluegreen-lab"
 # Routes wider than this are ways to everywhere (0.0.0.0/0, or a VPN's 0.0.0.0/1): the lab may lie inside.
 WIDEST_OWNED = 8
 DEVICES = {"libvirt": "virbr", "virtualbox": "vboxnet"}
@@ -51,7 +50,7 @@ class DockerNetwork:
 
 def own_networks(lab: Lab, networks: Iterable[DockerNetwork]) -> list[DockerNetwork]:
     """The Docker networks that carry this lab's label; another lab's label is not ours."""
-    return [network for network in networks if network.labels.get(LABEL) == lab.name]
+    return [network for network in networks if network.labels.get(MARK) == lab.name]
 
 
 def clash(lab: Lab, routes: Iterable[Route], networks: Iterable[DockerNetwork]) -> str | None:

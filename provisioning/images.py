@@ -32,13 +32,12 @@ from docker.types import Mount
 
 from lab import engine, root
 from lab.errors import HostError, LabError
-from lab.model import Lab
+from lab.model import MARK, Lab
 from lab.waiting import wait_until
 from provisioning.artifacts import architecture, cache_root, inputs_digest, obtain
 
 Progress = Callable[[str], None]
 
-LABEL = "bluegreen-lab"
 REPOSITORY = "bluegreen-lab"
 NODE_IMAGE = f"{REPOSITORY}/node"
 FOLDERS = Path(__file__).parent / "images"
@@ -205,7 +204,7 @@ def build_base(lab: Lab, progress: Progress) -> Image:
     progress(f"image base: Debian {SUITE}")
     with _scratch("base") as scratch:
         _debootstrap(scratch)
-        label = f'LABEL "{LABEL}"="{lab.name}"'
+        label = f'LABEL "{MARK}"="{lab.name}"'
         with _engine() as client:
             client.api.import_image_from_file(
                 str(scratch / "root.tar"), image.tag.split(":")[0], image.tag.split(":")[1], changes=[label]
@@ -242,7 +241,7 @@ def build(lab: Lab, image: Image, progress: Progress) -> Image:
     with _engine() as client:
         said = client.api.build(
             fileobj=context, custom_context=True, decode=True, rm=True, forcerm=True,
-            tag=image.tag, labels={LABEL: lab.name}, buildargs=build_args(lab, image.release),
+            tag=image.tag, labels={MARK: lab.name}, buildargs=build_args(lab, image.release),
         )  # fmt: skip
         _follow(f"the image {image.name} {image.release} did not build", said)
     return image
@@ -282,7 +281,7 @@ def _tag_node(lab: Lab) -> None:
 def _drop_leftovers(lab: Lab) -> None:
     """Stages that only served to build have no tag; they have the lab's mark from the base image."""
     with _engine() as client:
-        client.images.prune(filters={"dangling": True, "label": f"{LABEL}={lab.name}"})
+        client.images.prune(filters={"dangling": True, "label": lab.label})
 
 
 def _is_built(image: Image) -> bool:
@@ -327,7 +326,7 @@ def _registry(lab: Lab, filled: Path) -> Iterator[str]:
             entrypoint=["docker-registry"],
             detach=True,
             user=f"{os.getuid()}:{os.getgid()}",
-            labels={LABEL: lab.name},
+            labels={MARK: lab.name},
             ports=FREE_PORT,
             mounts=[_mount(config, "/config.yml"), _mount(filled, "/store")],
         )

@@ -13,7 +13,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Protocol
 
-MARK = "bluegreen-lab"
+from lab.model import MARK
 
 
 class Resource(Protocol):

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lab.model import Lab
+from lab.model import MARK, Lab
 from lab.waiting import patience
-from provisioning.resources import MARK
 
 # [[ ]] is ours; {{ }} is left for consul-template and Docker.
 ENVIRONMENT = Environment(

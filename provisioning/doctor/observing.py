@@ -25,7 +25,7 @@ from docker.errors import DockerException, ImageNotFound
 
 from lab import engine, environment, network
 from lab.errors import HostError, LabError
-from lab.model import Lab
+from lab.model import MARK, Lab
 from lab.network import Route
 from lab.waiting import SLOW_HOST, stretched
 from provisioning import artifacts, images
@@ -70,7 +70,7 @@ def containers_of(lab: Lab, answers: Iterable[Mapping[str, Any]]) -> tuple[Conta
     return tuple(
         Container(
             str((one.get("Names") or ["/?"])[0]).lstrip("/"),
-            (one.get("Labels") or {}).get(network.LABEL) == lab.name,
+            (one.get("Labels") or {}).get(MARK) == lab.name,
             tuple(int(port["PublicPort"]) for port in one.get("Ports") or [] if port.get("PublicPort")),
         )
         for one in answers
