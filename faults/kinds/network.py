@@ -228,7 +228,7 @@ class OneWay(CutFault):
     def find(self, snapshot: Snapshot, target: str, chance: random.Random) -> Found:
         groups = pieces(snapshot, target, "->", chance)
         if len(groups) != SIDES:
-            raise ConfigError(f'"{target}" has no two sides', try_next="swarm-node-01 -> the master")
+            raise ConfigError(f'"{target}" has no two sides', try_next="any node -> the master")
         return Found(target, tuple(node for group in groups for node in group), groups=tuple(groups))
 
     def cut(self, found: Found, nodes: tuple[str, ...]) -> Cut:
