@@ -11,6 +11,7 @@ from pytest_bdd import given, parsers, then
 
 from deployments import books
 from evidence import measures
+from evidence.answers import Answer
 from evidence.runs import Run
 from faults.targets import look, resolve
 from lab.clients.consul import ConsulClient
@@ -58,20 +59,22 @@ def answers_again(lab: Lab, master: Shell, story: Story, limit: int) -> None:
     probe = story.probe
     assert probe is not None, "no users were asking"
 
-    def served() -> bool:
-        """So many answers in a row that the outage is over, not only paused."""
-        latest = sorted(probe.answers, key=lambda answer: answer.planned)[-SETTLED:]
-        after_fault = all(answer.sent > story.fault_at for answer in latest)
-        return after_fault and measures.recovered_after(latest, story.fault_at) == 0
-
     wait_until(
-        served,
+        lambda: served_again(probe.answers, story.fault_at),
         limit,
         "users to be served again",
         since=story.fault_at,
         evidence=lambda: last_of_log(master),
         try_next=f"lab exec {lab.master.name} -- cat {LOG}",
     )
+
+
+def served_again(answers: Sequence[Answer], fault_at: float) -> bool:
+    """The fault was felt, and after it came enough answers in a row to tell an end from a pause. Pure."""
+    if measures.first_failure_after(answers, fault_at) is None:
+        return False
+    latest = sorted(answers, key=lambda answer: answer.planned)[-SETTLED:]
+    return latest[0].sent > fault_at and measures.recovered_after(latest, fault_at) == 0
 
 
 @then(parsers.parse("Consul's check of {service} passes"))

@@ -4,12 +4,45 @@ from __future__ import annotations
 
 import pytest
 
+from evidence.answers import Answer
 from lab import config
 from lab.clients.swarm import Placed
-from scenarios.steps.healing import catalogue_differences
+from scenarios.steps.healing import catalogue_differences, served_again
+from scenarios.steps.world import SETTLED
 
 LAB = config.load(config.LAB_FILE)
 BOOKS = LAB.service("books-service")
+
+# --- users are served again ---------------------------------------------------------------------------------
+
+
+def answered(words: str) -> list[Answer]:
+    """An answer a tenth of a second, from 100 on: + is well, - is not."""
+    told = [(100 + number / 10, None if word == "+" else "http 502") for number, word in enumerate(words)]
+    return [
+        Answer(at, at, at + 0.01, 200, "1.0", "blue", "n1", error, "fail" if error else "ok")
+        for at, error in told
+    ]
+
+
+WELL = "+" * SETTLED
+
+
+@pytest.mark.parametrize(
+    ("words", "again"),
+    [
+        (WELL + WELL, False),  # it was not felt yet
+        (WELL + "---", False),
+        (WELL + "---" + WELL[1:], False),
+        (WELL + "---" + WELL, True),
+        (WELL + "---++--" + WELL, True),
+        (WELL + "---" + WELL + "-", False),
+        ("", False),
+    ],
+)
+def test_users_are_served_again_when_the_fault_was_felt_and_is_over(words: str, again: bool) -> None:
+    assert served_again(answered(words), 100 + len(WELL) / 10 - 0.05) == again
+
 
 # --- the catalogue and the containers -----------------------------------------------------------------------
 
