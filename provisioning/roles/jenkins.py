@@ -12,7 +12,9 @@ from provisioning.templates import render
 def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
     if not is_master(node):
         return []
-    options = ("--net=host", "-v", "/data/jenkins:/data/jenkins")
+    # It reads its jobs at its start alone: with another service it is another container.
+    jobs = ",".join(service.name for service in lab.services)
+    options = ("--net=host", "-v", "/data/jenkins:/data/jenkins", "-e", f"JOBS={jobs}")
     command = (f"--httpListenAddress={node.address}",)
     sshd = File("/etc/ssh/sshd_config.d/jenkins.conf", render("jenkins/sshd.conf", lab))
     return [

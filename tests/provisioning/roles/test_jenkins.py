@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lab import config
+from lab.model import Lab
 from provisioning.built import Built
 from provisioning.resources import Container, Directory, File, OwnFile, Password, Reload
 from provisioning.roles import jenkins
@@ -91,3 +92,13 @@ def test_settings_without_the_node_cd_are_written_anew_while_jenkins_is_stopped(
     stop, start = script.index("docker stop jenkins"), script.index("docker start jenkins")
     assert stop < script.index(f"mv {path}.new") < start
     assert own.needs in own.file.content
+
+
+def test_a_service_more_is_another_container_which_reads_its_job() -> None:
+    more = replace(LAB, services=(*LAB.services, replace(LAB.services[1], name="shop", path="/shop")))
+
+    def made(lab: Lab) -> Container:
+        return next(one for one in jenkins.resources(lab, lab.master, BUILT) if isinstance(one, Container))
+
+    assert made(more).spec != made(LAB).spec
+    assert made(replace(LAB, check_interval=5)).spec == made(LAB).spec
