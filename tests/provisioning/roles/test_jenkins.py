@@ -41,7 +41,7 @@ def test_what_jenkins_writes_itself_is_given_once_and_then_kept() -> None:
 def test_its_home_is_there_before_it_starts_and_outlives_its_container() -> None:
     last = RESOURCES[-1]
     assert isinstance(last, Container)
-    assert last.options == ("--net=host", "-v", "/data/jenkins:/data/jenkins")
+    assert last.options[:3] == ("--net=host", "-v", "/data/jenkins:/data/jenkins")
 
 
 def test_a_folder_is_made_before_what_lies_in_it() -> None:
