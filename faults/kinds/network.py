@@ -265,7 +265,7 @@ class Ring(CutFault):
     name: ClassVar[str] = "ring"
     phrase: ClassVar[str] = "hears its neighbours only"
     example: ClassVar[Example | None] = Example(
-        "every node", f"{silent('{other}')} && {answers('{node}')}", at="master"
+        "every node", f"{silent('{third}')} && {answers('{other}')}", at="master"
     )
 
     def find(self, snapshot: Snapshot, target: str, chance: random.Random) -> Found:
