@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import Any
 
 from lab import engine
-from lab.errors import LabError
+from lab.errors import HostError
 from lab.model import Lab
 from lab.waiting import stretched
 
@@ -30,7 +30,7 @@ def taken(log: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def refusal(lab: Lab, port: int) -> LabError:
+def refusal(lab: Lab, port: int) -> HostError:
     """What to tell of a port that is taken: by whom, which node wants it, and how to go on."""
     with closing(engine.connect()) as client:
         containers = [one.attrs for one in client.containers.list(all=True)]
@@ -42,7 +42,7 @@ def refusal(lab: Lab, port: int) -> LabError:
         if wanting
         else ""
     )
-    return LabError(
+    return HostError(
         f"port {port} of 127.0.0.1, meant for SSH, is taken by {_owner(containers, port)}",
         node=wanting[0].removeprefix(f"{lab.name}-") if wanting else None,
         try_next=f"end that, then: lab up{remake}",
