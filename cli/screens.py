@@ -14,7 +14,7 @@ from lab import machines, network
 from lab.clients.consul import ConsulClient
 from lab.clients.swarm import SwarmClient
 from lab.errors import LabError
-from lab.model import Lab, other
+from lab.model import Lab, Service, other
 from provisioning import health
 
 
@@ -40,7 +40,12 @@ def gather(lab: Lab) -> dict[str, Any]:
     network.require_present(lab)
     answering = machines.answering(lab)
     components = _components(lab) if answering == machines.names(lab) else []
-    healthy = answering == machines.names(lab) and all(component["healthy"] for component in components)
+    services = _told(_services, lab)
+    healthy = (
+        answering == machines.names(lab)
+        and all(component["healthy"] for component in components)
+        and not any(service["wrong"] for service in services)
+    )
     return {
         "lab": lab.name,
         "healthy": healthy,
@@ -49,7 +54,7 @@ def gather(lab: Lab) -> dict[str, Any]:
             for node in lab.nodes
         ],
         "components": components,
-        "services": _told(_services, lab),
+        "services": services,
         "containers": _told(_containers, lab),
     }
 
@@ -71,12 +76,17 @@ def _components(lab: Lab) -> list[dict[str, Any]]:
 
 def _services(lab: Lab) -> list[dict[str, Any]]:
     consul = ConsulClient(lab)
-    rows = []
-    for service in lab.services:
-        live = consul.color(service.name)
-        idle = other(live) if live else None
-        rows.append({"service": service.name, "live": live, "idle": idle})
-    return rows
+    consul.services()  # one that does not answer is told among the components
+    return [_colors(consul, service) for service in lab.services]
+
+
+def _colors(consul: ConsulClient, service: Service) -> dict[str, Any]:
+    live = wrong = None
+    try:
+        live = consul.live_color(service)
+    except LabError as error:
+        wrong = error.last_seen
+    return {"service": service.name, "live": live, "idle": other(live) if live else None, "wrong": wrong}
 
 
 def _containers(lab: Lab) -> list[dict[str, Any]]:
@@ -91,6 +101,10 @@ def _containers(lab: Lab) -> list[dict[str, Any]]:
         swarm.close()
 
 
+def _live(row: dict[str, Any]) -> str:
+    return f"[red]{escape(row['wrong'])}[/red]" if row["wrong"] else row["live"] or "-"
+
+
 def status_table(seen: dict[str, Any]) -> None:
     out = Console(highlight=False)
     components = Table("component", "node", "health", box=None)
@@ -103,7 +117,7 @@ def status_table(seen: dict[str, Any]) -> None:
     out.print(components)
     services = Table("service", "live", "idle", box=None)
     for row in seen["services"]:
-        services.add_row(row["service"], row["live"] or "-", row["idle"] or "-")
+        services.add_row(row["service"], _live(row), row["idle"] or "-")
     containers = Table("container", "node", "state", "image", box=None)
     for row in seen["containers"]:
         containers.add_row(row["name"], row["node"], row["state"], row["image"])

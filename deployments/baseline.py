@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from deployments import books, by_hand
 from lab import machines
+from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
 from lab.errors import LabError
 from lab.model import DATABASE, Lab, Service
@@ -17,7 +18,7 @@ from provisioning.stages import healths
 
 def first_release(lab: Lab, master: Shell, service: Service, say: Callable[[str], None]) -> None:
     """The service answers: deployed when it never was, mended when its parts were stopped or removed."""
-    live = by_hand.live_color(master, service)
+    live = ConsulClient(lab).live_color(service)
     if live is None:
         by_hand.deploy(lab, master, service, service.releases[0], say)
     elif not _answers(master, lab, service):

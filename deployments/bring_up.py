@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from deployments import baseline, books, by_hand
+from deployments import baseline, books
 from lab import engine, machines, network
+from lab.clients.consul import ConsulClient
 from lab.model import Lab
 from lab.shell import Shell
 from provisioning import built, doctor, health, provision
@@ -46,7 +47,7 @@ def start_machines(lab: Lab, say: Say) -> None:
 def release(lab: Lab, shells: Mapping[str, Shell], say: Say) -> None:
     """The main service answers its users; a new one with its first release and three books."""
     service, master = lab.main_service, shells[lab.master.name]
-    is_new = by_hand.live_color(master, service) is None
+    is_new = ConsulClient(lab).live_color(service) is None
     baseline.first_release(lab, master, service, say)
     if is_new:
         books.ensure(lab)

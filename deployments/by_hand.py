@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from lab.clients.consul import ConsulClient
 from lab.config import RELEASE
 from lab.errors import CheckFailed, ConfigError, LabError, TimedOut
-from lab.model import COLORS, DATABASE, Lab, Service, other
+from lab.model import DATABASE, Lab, Service, other
 from lab.shell import CommandFailed, Shell
 from lab.waiting import in_words, limit, stretched, wait_until
 
@@ -36,24 +37,6 @@ class Deployed:
 def ask(options: str = "-fsS") -> str:
     """curl as every question of a deployment begins."""
     return f"curl {options} -m {limit(5)}"
-
-
-def live_color(master: Shell, service: Service) -> str | None:
-    """The color Consul holds for the service, or None before the first deployment."""
-    answer = master.run(
-        f"{ask('-sS')} -w '\\n%{{http_code}}' {CONSUL}/v1/kv/{service.color_key}?raw", sudo=False
-    )
-    color, _, code = answer.stdout.strip().rpartition("\n")
-    if code == "404":
-        return None
-    if code != "200" or color not in COLORS:
-        raise LabError(
-            f"cannot tell the live color of {service.name}",
-            node=master.node,
-            last_seen=answer.stdout,
-            try_next="lab logs consul",
-        )
-    return color
 
 
 def compose(master: Shell, service: Service, words: str, *, check: bool = True) -> None:
@@ -245,7 +228,7 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
             f"release {release!r} is not an image tag", try_next=f"lab deploy {service.name} 1.1"
         )
     with deployment_lock(master, service) as session:
-        live = live_color(master, service)
+        live = ConsulClient(lab).live_color(service)
         require_serving(lab, master, service, live)
         color, address = _prepare(master, service, release, live=live, say=say)
         renew_lock(master, service, session)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from lab.errors import LabError
+from lab.model import COLORS, Service
 from lab.shell import CommandFailed, Result, unfinished
 
 
@@ -57,3 +59,19 @@ class FakeShell:
             if re.search(pattern, script):
                 return answer
         raise LookupError(f"the fake {self.node} has no answer to: {script}")
+
+
+class FakeConsul:
+    """Consul with these live colors, by the service's name; one that is no color cannot be told."""
+
+    def __init__(self) -> None:
+        self.colors: dict[str, str | None] = {}
+
+    def live_color(self, service: Service) -> str | None:
+        noted = self.colors[service.name]
+        if noted is not None and noted not in COLORS:
+            raise LabError(f"cannot tell the live color of {service.name}", last_seen=repr(noted))
+        return noted
+
+    def services(self) -> tuple[str, ...]:
+        return tuple(self.colors)

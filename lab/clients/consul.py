@@ -11,7 +11,7 @@ import consul
 import requests
 
 from lab.errors import LabError
-from lab.model import Lab
+from lab.model import COLORS, Lab, Service
 from lab.network import require_present
 from lab.waiting import stretched
 
@@ -30,16 +30,29 @@ class Instance:
 class ConsulClient:
     def __init__(self, lab: Lab) -> None:
         require_present(lab)
+        self._master = lab.master.name
         untyped: Any = consul.Consul
         self._client = untyped(host=lab.master.address, port=8500)
         session = self._client.http.session
         session.trust_env = False  # no proxy of the user's shell
         session.request = partial(session.request, timeout=stretched(TIMEOUT))
 
-    def color(self, service: str) -> str | None:
-        """The live color the deployments noted, or None before the first one."""
-        _, entry = self._ask(lambda: self._client.kv.get(f"services/{service}/color"))
-        return entry["Value"].decode() if entry else None
+    def live_color(self, service: Service) -> str | None:
+        """The live color the deployments noted, or None before the first one.
+
+        Raises LabError when what is noted is no color.
+        """
+        _, entry = self._ask(lambda: self._client.kv.get(service.color_key))
+        if entry is None:
+            return None
+        noted = (entry["Value"] or b"").decode(errors="replace")  # None when it is empty
+        if noted not in COLORS:
+            raise LabError(
+                f"cannot tell the live color of {service.name}",
+                last_seen=f"Consul's key {service.color_key} holds {noted!r}",
+                try_next=f"lab exec {self._master} -- consul kv put {service.color_key} blue, or green",
+            )
+        return noted
 
     def instances(self, service: str, *, passing: bool = False) -> tuple[Instance, ...]:
         _, entries = self._ask(lambda: self._client.health.service(service, passing=passing))

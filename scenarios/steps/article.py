@@ -66,7 +66,7 @@ def container_state(master: Shell, name: str, state: str) -> None:
 
 @then(parsers.parse("Consul says that {service} is {color:w}"))
 def color_is(lab: Lab, service: str, color: str) -> None:
-    assert ConsulClient(lab).color(service) == color
+    assert ConsulClient(lab).live_color(lab.service(service)) == color
 
 
 @then(parsers.parse("nginx's upstream is {color:w}"))

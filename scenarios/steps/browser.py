@@ -132,7 +132,7 @@ def lists_books(lab: Lab, page: Page, tmp_path: Path) -> None:
 def says_who_serves(lab: Lab, page: Page, opened: Response, service: str) -> None:
     release, color, node = (opened.headers[f"x-{name}"] for name in ("release", "color", "node"))
     expect(page.locator("header p")).to_have_text(f"Release {release} {color} on {node}")
-    assert color == ConsulClient(lab).color(service)
+    assert color == ConsulClient(lab).live_color(lab.service(service))
     assert node in [one.name for one in lab.swarm_nodes]
 
 

@@ -19,6 +19,7 @@ from evidence import measures
 from faults import FAULTS, Fault, Harness, Injected, made
 from faults.harness import Plan, hold
 from faults.leftovers import leftovers
+from lab.clients.consul import ConsulClient
 from lab.errors import CheckFailed, ConfigError
 from lab.model import Lab, other
 from lab.shell import Shell
@@ -175,7 +176,7 @@ def outage_is_long(story: Story, least: float) -> None:
 @given("the idle color runs beside the live one")
 def idle_runs(lab: Lab, master: Shell) -> None:
     service = lab.main_service
-    live = by_hand.live_color(master, service)
+    live = ConsulClient(lab).live_color(service)
     idle = other(live)
     by_hand.start_anew(master, service, idle)
     by_hand.direct_test(master, service, idle)

@@ -6,18 +6,11 @@ from cli import screens
 from lab import config, machines, network
 from lab.clients.swarm import Placed
 from lab.model import Lab
+from lab.testing import FakeConsul
 from provisioning import health
 from provisioning.health import Seen
 
 LAB = config.load(config.LAB_FILE)
-
-
-class FakeConsul:
-    def __init__(self, lab: Lab) -> None:
-        self.colors = {"books-service": "green", "books-fe": None}
-
-    def color(self, service: str) -> str | None:
-        return self.colors[service]
 
 
 class FakeSwarm:
@@ -42,7 +35,9 @@ def wrong(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str | None]:
     monkeypatch.setattr(
         health, "look", lambda lab, shells: [Seen(*key, wrong) for key, wrong in seen.items()]
     )
-    monkeypatch.setattr(screens, "ConsulClient", FakeConsul)
+    consul = FakeConsul()
+    consul.colors = {"books-service": "green", "books-fe": None}
+    monkeypatch.setattr(screens, "ConsulClient", lambda lab: consul)
     monkeypatch.setattr(screens, "SwarmClient", FakeSwarm)
     return seen
 
@@ -53,10 +48,24 @@ def test_a_healthy_lab_tells_colors_and_the_containers_of_its_services(
     seen = screens.gather(LAB)
     assert seen["healthy"] is True
     assert seen["services"] == [
-        {"service": "books-service", "live": "green", "idle": "blue"},
-        {"service": "books-fe", "live": None, "idle": None},
+        {"service": "books-service", "live": "green", "idle": "blue", "wrong": None},
+        {"service": "books-fe", "live": None, "idle": None, "wrong": None},
     ]
     assert [row["name"] for row in seen["containers"]] == ["booksservice_blue_1", "booksfe_blue_1"]
+
+
+@pytest.mark.usefixtures("wrong")
+def test_a_live_color_that_cannot_be_told_makes_the_lab_ill_and_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    consul = FakeConsul()
+    consul.colors = {"books-service": "purple", "books-fe": "blue"}
+    monkeypatch.setattr(screens, "ConsulClient", lambda lab: consul)
+    seen = screens.gather(LAB)
+    assert seen["healthy"] is False
+    assert [row["live"] for row in seen["services"]] == [None, "blue"]
+    screens.status_table(seen)
+    assert "purple" in capsys.readouterr().out
 
 
 def test_one_silent_component_makes_the_lab_ill(wrong: dict[tuple[str, str], str | None]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from deployments import baseline, by_hand
 from lab import config, waiting
-from lab.testing import FakeShell, said
+from lab.testing import FakeConsul, FakeShell, said
 
 LAB = config.load(config.LAB_FILE)
 BOOKS = LAB.service("books-service")
@@ -18,10 +18,9 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "PAUSE", 0.0)
 
 
-def shell(live: str, answers: bool) -> FakeShell:
+def shell(answers: bool) -> FakeShell:
     return FakeShell(
         {
-            r"color\?raw": said(f"{live}\n200" if live else "\n404"),
             r"-m 3 -o /dev/null http://10\.100\.199\.200/api": said(exit=0 if answers else 22),
             "": said("[]"),
         }
@@ -42,16 +41,23 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize(
     ("live", "answers", "steps"),
     [
-        ("", False, [("deploy", "1.0")]),
+        (None, False, [("deploy", "1.0")]),
         ("green", True, []),
         ("green", False, [("revive", "green")]),
     ],
     ids=["never deployed", "answers", "does not answer"],
 )
 def test_a_first_release_is_made_only_where_there_is_none(
-    live: str, answers: bool, steps: list[tuple[object, ...]], called: list[tuple[object, ...]]
+    live: str | None,
+    answers: bool,
+    steps: list[tuple[object, ...]],
+    called: list[tuple[object, ...]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    baseline.first_release(LAB, shell(live, answers), BOOKS, lambda line: None)
+    consul = FakeConsul()
+    consul.colors = {BOOKS.name: live}
+    monkeypatch.setattr(baseline, "ConsulClient", lambda lab: consul)
+    baseline.first_release(LAB, shell(answers), BOOKS, lambda line: None)
     assert called == steps
 
 

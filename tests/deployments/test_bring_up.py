@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from deployments import baseline, books, bring_up, by_hand
+from deployments import baseline, books, bring_up
 from lab import config, engine, machines, network
+from lab.clients.consul import ConsulClient
 from lab.errors import HostError
 from provisioning import built, doctor, health, provision
 
@@ -34,12 +35,13 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (machines, "up", None),
         (machines, "shells", dict.fromkeys(every)),
         (provision, "provision", []),
-        (by_hand, "live_color", None),
         (baseline, "first_release", None),
         (books, "ensure", None),
+        (ConsulClient, "live_color", None),
         (health, "wait", None),
     ):
         monkeypatch.setattr(room, name, noted(f"{room.__name__.rpartition('.')[2]}.{name}", answer))
+    monkeypatch.setattr(ConsulClient, "__init__", lambda *_: None)
     return did
 
 
@@ -49,7 +51,7 @@ def test_the_phases_are_in_their_order(done: list[str]) -> None:
     assert done == [
         *("doctor.refuse", "network.refuse_clash", "built.build"),
         *("engine.remember", "machines.answering", "machines.up", "machines.shells"),
-        *("built.built", "provision.provision", "by_hand.live_color"),
+        *("built.built", "provision.provision", "ConsulClient.live_color"),
         *("baseline.first_release", "books.ensure", "health.wait"),
     ]
     assert "starting swarm-node-02" in said and said[-1] == "every component answers"
@@ -58,7 +60,7 @@ def test_the_phases_are_in_their_order(done: list[str]) -> None:
 def test_books_are_not_touched_where_a_color_is_live(
     done: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(by_hand, "live_color", lambda *_: "green")
+    monkeypatch.setattr(ConsulClient, "live_color", lambda *_: "green")
     bring_up.bring_up(LAB, lambda _: None)
     assert "baseline.first_release" in done and "books.ensure" not in done
 

@@ -13,13 +13,12 @@ from deployments import by_hand
 from deployments.by_hand import Deployed
 from lab import config, waiting
 from lab.errors import CheckFailed, ConfigError, LabError
-from lab.testing import Answer, Endless, FakeShell, said
+from lab.testing import Answer, Endless, FakeConsul, FakeShell, said
 
 LAB = config.load(config.LAB_FILE)
 BOOKS = LAB.service("books-service")
 FRONT = LAB.service("books-fe")
 
-COLOR = r"kv/services/[a-z-]+/color\?raw"
 NOTED = r"-X PUT -d '(blue|green)'"
 SESSION = said('{"ID": "s1"}')
 ACQUIRE = r"lock\?acquire=s1"
@@ -32,6 +31,15 @@ def registered(address: str = "", port: int = 32768, node: str = "10.100.199.202
     return said(json.dumps([{"Service": {"Address": address, "Port": port}, "Node": {"Address": node}}]))
 
 
+CONSUL = FakeConsul()
+
+
+@pytest.fixture(autouse=True)
+def consul_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    CONSUL.colors = {}
+    monkeypatch.setattr(by_hand, "ConsulClient", lambda lab: CONSUL)
+
+
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "PAUSE", 0.0)
@@ -42,10 +50,10 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def master(live: str | None, other: Mapping[str, Answer] | None = None) -> FakeShell:
     """swarm-master with this live color, where all goes well but what `other` says."""
+    CONSUL.colors = dict.fromkeys(("books-service", "books-fe"), live)
     usual: dict[str, Answer] = {
         "session/create": SESSION,
         ACQUIRE: said("true"),
-        COLOR: said("\n404") if live is None else said(f"{live}\n200"),
         "v1/health/service": registered(),
         "": said(),
     }
@@ -63,22 +71,6 @@ def deploy(shell: FakeShell, release: str = "1.1") -> Deployed:
 
 
 # --- deciding -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("answer", "color"), [("\n404", None), ("blue\n200", "blue"), ("green\n200", "green")]
-)
-def test_the_live_color_is_what_consul_holds(answer: str, color: str | None) -> None:
-    assert by_hand.live_color(FakeShell({COLOR: said(answer)}), BOOKS) == color
-
-
-@pytest.mark.parametrize(
-    "answer", ["purple\n200", "\n200", "No cluster leader\n500", "blue\n500", "blue", "", "blue green\n200"]
-)
-def test_a_color_that_cannot_be_told_is_an_error(answer: str) -> None:
-    with pytest.raises(LabError, match="cannot tell the live color of books-service") as caught:
-        by_hand.live_color(FakeShell({COLOR: said(answer)}, node="swarm-master"), BOOKS)
-    assert (caught.value.node, caught.value.last_seen) == ("swarm-master", answer)
 
 
 @pytest.mark.parametrize(

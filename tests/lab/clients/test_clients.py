@@ -165,20 +165,34 @@ def test_a_service_was_asked_when_each_of_its_checks_was_made(outputs: dict[str,
 
 
 class FakeKv:
-    def __init__(self, entry: dict[str, bytes] | None) -> None:
+    def __init__(self, entry: dict[str, bytes | None] | None) -> None:
         self.kv, self.entry = self, entry
 
-    def get(self, key: str) -> tuple[str, dict[str, bytes] | None]:
+    def get(self, key: str) -> tuple[str, dict[str, bytes | None] | None]:
         assert key == "services/books-service/color"
         return "1", self.entry
 
 
 @pytest.mark.usefixtures("present")
-@pytest.mark.parametrize(("entry", "color"), [(None, None), ({"Value": b"blue"}, "blue")])
-def test_the_color_is_what_consul_holds(entry: dict[str, bytes] | None, color: str | None) -> None:
+@pytest.mark.parametrize(
+    ("entry", "color"), [(None, None), ({"Value": b"blue"}, "blue"), ({"Value": b"green"}, "green")]
+)
+def test_the_live_color_is_what_consul_holds(
+    entry: dict[str, bytes | None] | None, color: str | None
+) -> None:
     client = ConsulClient(LAB)
     client._client = FakeKv(entry)
-    assert client.color("books-service") == color
+    assert client.live_color(LAB.main_service) == color
+
+
+@pytest.mark.usefixtures("present")
+@pytest.mark.parametrize("noted", [b"purple", b"", None, b"blue green", b"blue\n", b"\xff\xfe", b"b\x1b[31m"])
+def test_a_live_color_that_cannot_be_told_is_an_error(noted: bytes | None) -> None:
+    client = ConsulClient(LAB)
+    client._client = FakeKv({"Value": noted})
+    with pytest.raises(LabError, match="cannot tell the live color of books-service") as caught:
+        client.live_color(LAB.main_service)
+    assert (caught.value.last_seen or "").isprintable()
 
 
 @pytest.mark.usefixtures("present")
