@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from jinja2 import Environment, StrictUndefined
 
 from lab import config
 from lab.model import Service
+from provisioning import stages
+from provisioning.built import built
+from provisioning.resources import Container, Resource, Unit
 
 ROOT = Path(__file__).parents[3] / "provisioning/ansible"
 ROLE = ROOT / "roles/service"
@@ -51,6 +54,19 @@ def test_the_tasks_are_found() -> None:
     counts = {name: len(list(tasks(listed))) for name, listed in TASK_LISTS.items()}
     assert counts["role service"] > 10
     assert (counts["infra.yml"], counts["jenkins.yml"], counts["books-fe.yml"]) == (3, 2, 0)
+
+
+def test_the_infrastructure_is_what_the_roles_run() -> None:
+    everywhere = stages.wanted(LAB, built(LAB))
+    master, node = everywhere[LAB.master.name], everywhere[LAB.swarm_nodes[0].name]
+    units, of_master, of_nodes = (json.dumps(task) for task in TASK_LISTS["infra.yml"])
+    assert json.loads(units)["loop"] == [one.name for one in master if isinstance(one, Unit) and one.started]
+    assert f"for name in {' '.join(containers(master))}; do" in of_master
+    assert f"for name in {' '.join(containers(node))}; do" in of_nodes
+
+
+def containers(resources: Iterable[Resource]) -> list[str]:
+    return [one.name for one in resources if isinstance(one, Container)]
 
 
 @pytest.mark.parametrize("service", LAB.services, ids=lambda service: service.name)
