@@ -164,11 +164,11 @@ def cold() -> Figure:
         }
         script = (
             "import time; from provisioning import artifacts\n"
-            "from lab import config; from provisioning import built\n"
+            "from lab import config; from provisioning import build\n"
             "start = time.monotonic()\n"
             "for name in artifacts.NAMES: artifacts.obtain(name, lambda line: None)\n"
             "go = time.monotonic() - start\n"
-            "built.build(config.load(), lambda line: None)\n"
+            "build.make(config.load(), lambda line: None)\n"
             "print(f'{time.monotonic() - start:.0f} {go:.0f}')"
         )
         done = subprocess.run(

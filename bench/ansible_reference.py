@@ -10,7 +10,7 @@ import yaml
 
 from lab import machines
 from lab.model import Lab
-from provisioning import built
+from provisioning import build
 from provisioning.resources import Container, Directory, File, Folder, Package, Program, Resource, Unit
 from provisioning.stages import wanted
 
@@ -70,7 +70,7 @@ def _(resource: Container) -> dict[str, Any]:
 
 def play(lab: Lab) -> None:
     """Run the playbook in check mode on swarm-master, locally and without facts."""
-    resources = wanted(lab, built.built(lab))[lab.master.name]
+    resources = wanted(lab, build.record(lab))[lab.master.name]
     playbook = [
         {
             "hosts": "all",

@@ -20,7 +20,7 @@ from lab import config, engine, machines, network, waiting
 from lab.errors import CheckFailed, ConfigError, LabError, nearest
 from lab.model import Lab
 from lab.shell import Shell
-from provisioning import built, provision
+from provisioning import build, provision
 from provisioning.stages import healths
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -142,7 +142,7 @@ def logs(lab: Lab, component: str) -> None:
 @click.pass_obj
 def plan(lab: Lab) -> None:
     """What provisioning would change, without changing it."""
-    changes = provision.plan(lab, built.built(lab), _shells(lab))
+    changes = provision.plan(lab, build.record(lab), _shells(lab))
     for change in changes:
         click.echo(f"{change.node}  {change.key}")
     console.print(f"{len(changes)} to change")

@@ -12,7 +12,7 @@ from lab.errors import LabError
 from lab.model import DATABASE, Lab, Service
 from lab.shell import Shell
 from lab.waiting import limit, wait_until
-from provisioning import built, health, provision
+from provisioning import build, health, provision
 from provisioning.stages import healths
 
 
@@ -51,7 +51,7 @@ def mend(lab: Lab, shells: Mapping[str, Shell]) -> list[str]:
         for shell in shells.values():
             shell.close()
     if wrong:
-        provision.provision(lab, built.built(lab), shells, lambda _: None)
+        provision.provision(lab, build.record(lab), shells, lambda _: None)
         health.wait(shells, healths(lab))
     return [str(seen) for seen in wrong]
 

@@ -9,7 +9,7 @@ from lab import engine, machines, network
 from lab.clients.consul import ConsulClient
 from lab.model import Lab
 from lab.shell import Shell
-from provisioning import built, doctor, health, provision
+from provisioning import build, doctor, health, provision
 from provisioning.stages import healths
 
 Say = Callable[[str], None]
@@ -22,11 +22,11 @@ def bring_up(lab: Lab, say: Say) -> None:
     """
     doctor.refuse(lab)
     network.refuse_clash(lab)
-    built.build(lab, say)
+    build.make(lab, say)
     say("artifacts and images are ready")
     start_machines(lab, say)
     shells = machines.shells(lab)
-    changes = provision.provision(lab, built.built(lab), shells, say)
+    changes = provision.provision(lab, build.record(lab), shells, say)
     say(f"{len(changes)} changed on {len(lab.nodes)} nodes")
     release(lab, shells, say)
     health.wait(shells, healths(lab))

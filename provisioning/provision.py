@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from lab.model import Lab
 from lab.shell import Shell
 from provisioning import health
-from provisioning.built import Built
+from provisioning.build import Built
 from provisioning.converge import Change, converge, plan_all
 from provisioning.stages import STAGES, healths, wanted
 

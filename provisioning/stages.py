@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from lab.model import Lab
-from provisioning.built import Built
+from provisioning.build import Built
 from provisioning.resources import Resource
 from provisioning.roles import (
     Health,

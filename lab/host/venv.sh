@@ -36,7 +36,7 @@ no_python() {
 
 pip_install() {
     local sources
-    mapfile -t sources < <(in_venv provisioning/sources.py)
+    mapfile -t sources < <(in_venv provisioning/build/sources.py)
     quietly "pip install $*" env "${sources[@]}" .venv/bin/python -I -m pip install "$@"
 }
 
@@ -53,7 +53,7 @@ END
 make_go() {
     local minor missing
     if [ -x .venv/bin/go ]; then return; fi
-    missing=$(in_venv -m provisioning.artifacts) || stop 4 "what the cache has is not known"
+    missing=$(in_venv -m provisioning.build) || stop 4 "what the cache has is not known"
     [ -n "$missing" ] || return 0
     if has go; then
         minor=$(go version | sed -n 's/^go version go1\.\([0-9]*\).*/\1/p')

@@ -28,7 +28,7 @@ from lab.errors import HostError, LabError
 from lab.model import MARK, Lab
 from lab.network import Route
 from lab.waiting import SLOW_HOST, stretched
-from provisioning import artifacts, images
+from provisioning.build import artifacts, images
 from provisioning.doctor.facts import Cache, Container, Engine, Facts, Kernel, Program, Space, Unseen
 
 SECONDS = 1.0

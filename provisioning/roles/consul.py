@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from lab.model import Lab, Node
-from provisioning.built import Built
+from provisioning.build import Built
 from provisioning.resources import Directory, File, Program, Resource, Unit
 from provisioning.roles import Health, Logs, ask, is_master
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.model import Lab, Node
-from provisioning.built import Built
+from provisioning.build import Built
 from provisioning.resources import File, Reload, Resource
 from provisioning.roles import Health, Logs, ask, is_master
 from provisioning.templates import render

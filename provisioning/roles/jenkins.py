@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.model import Lab, Node, Service
-from provisioning.built import Built
+from provisioning.build import Built
 from provisioning.resources import Container, Directory, File, OwnFile, Package, Password, Reload, Resource
 from provisioning.roles import Health, Logs, ask, image, is_master, responds
 from provisioning.templates import render

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lab.model import Lab, Node
-from provisioning.built import Built
-from provisioning.images import FOLDERS
+from provisioning.build import Built
+from provisioning.build.images import FOLDERS
 from provisioning.resources import File, Reload, Resource
 from provisioning.roles import Health
 from provisioning.templates import render

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.model import COLORS, Lab, Node, Service
-from provisioning.built import Built
+from provisioning.build import Built
 from provisioning.resources import Directory, File, Package, Program, Resource, Unit
 from provisioning.roles import Health, is_master
 from provisioning.templates import render

@@ -11,7 +11,7 @@ import pytest
 import faults
 from lab import engine, environment, network
 from lab.model import Lab
-from provisioning import built, doctor
+from provisioning import build, doctor
 from provisioning.doctor.facts import Check
 
 Said = tuple[int, str, str]
@@ -73,7 +73,7 @@ def test_a_bring_up_asks_first_and_makes_nothing_on_a_host_that_cannot(
     monkeypatch.setattr(faults, "heal_overdue", lambda lab, say: None)
     for module, name in (
         (network, "refuse_clash"),
-        (built, "build"),
+        (build, "make"),
         (engine, "connect"),
         (engine, "remember"),
     ):

@@ -171,7 +171,7 @@ SEEN: dict[str, Any] = {
     "healthy": True,
     "nodes": [{"name": "swarm-master", "address": "10.100.199.200", "answers": True}],
     "components": [{"component": "consul", "node": "swarm-master", "healthy": True, "seen": None}],
-    "services": [{"service": "books-service", "live": "blue", "idle": "green"}],
+    "services": [{"service": "books-service", "live": "blue", "idle": "green", "wrong": None}],
     "containers": [{"name": "b_1", "node": "swarm-node-01", "state": "running", "image": "i"}],
 }
 ILL: dict[str, Any] = {

@@ -11,7 +11,7 @@ from deployments import baseline, books, bring_up
 from lab import config, engine, machines, network
 from lab.clients.consul import ConsulClient
 from lab.errors import HostError
-from provisioning import built, doctor, health, provision
+from provisioning import build, doctor, health, provision
 
 LAB = config.load(config.LAB_FILE)
 
@@ -28,8 +28,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for room, name, answer in (
         (doctor, "refuse", None),
         (network, "refuse_clash", None),
-        (built, "build", None),
-        (built, "built", None),
+        (build, "make", None),
+        (build, "record", None),
         (engine, "remember", None),
         (machines, "answering", every - {"swarm-node-02"}),
         (machines, "up", None),
@@ -49,9 +49,9 @@ def test_the_phases_are_in_their_order(done: list[str]) -> None:
     said: list[str] = []
     bring_up.bring_up(LAB, said.append)
     assert done == [
-        *("doctor.refuse", "network.refuse_clash", "built.build"),
+        *("doctor.refuse", "network.refuse_clash", "build.make"),
         *("engine.remember", "machines.answering", "machines.up", "machines.shells"),
-        *("built.built", "provision.provision", "ConsulClient.live_color"),
+        *("build.record", "provision.provision", "ConsulClient.live_color"),
         *("baseline.first_release", "books.ensure", "health.wait"),
     ]
     assert "starting swarm-node-02" in said and said[-1] == "every component answers"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import HostError, LabError
-from provisioning.artifacts import cache_root
+from provisioning.build.artifacts import cache_root
 from tests.hosts import disk, machine, record
 from tests.hosts.machine import ROOT, Done, Host
 

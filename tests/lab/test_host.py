@@ -92,8 +92,8 @@ class Host:
             ".python",
             {
                 "-I -m scenarios.chromium": "[ -e $state/browser ] || { echo no browser >&2; exit 1; }",
-                "-I -m provisioning.artifacts": "cat $state/to_build 2>/dev/null || true",
-                "-I provisioning/sources.py": "echo PIP_CONFIG_FILE=/dev/null",
+                "-I -m provisioning.build": "cat $state/to_build 2>/dev/null || true",
+                "-I provisioning/build/sources.py": "echo PIP_CONFIG_FILE=/dev/null",
             },
             otherwise="env >$state/environment",
         )
@@ -256,7 +256,7 @@ def test_no_variable_of_the_shell_matters(variables: dict[str, str], host: Host)
     assert host.seen() == {
         **{"PATH": str(host.bin), "HOME": str(host.home), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"},
         **{"DOCKER_HOST": engine.SOCKET, "DOCKER_CONFIG": f"{host.checkout}/.lab/docker"},
-        "PIP_CONFIG_FILE": "/dev/null",  # of provisioning/sources.py, for pip alone
+        "PIP_CONFIG_FILE": "/dev/null",  # of provisioning/build/sources.py, for pip alone
     }
 
 

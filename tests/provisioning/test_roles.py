@@ -16,7 +16,7 @@ from lab.model import Lab, Node, Service
 from lab.shell import command_line
 from lab.testing import FakeShell, said
 from provisioning import converge
-from provisioning.built import Built
+from provisioning.build import Built
 from provisioning.resources import Container, File, Resource
 from provisioning.roles import machine, service
 from provisioning.stages import ROLES, healths, wanted

@@ -14,8 +14,7 @@ from jinja2 import Environment, StrictUndefined
 
 from lab import config
 from lab.model import Service
-from provisioning import stages
-from provisioning.built import built
+from provisioning import build, stages
 from provisioning.resources import Container, Resource, Unit
 
 ROOT = Path(__file__).parents[3] / "provisioning/ansible"
@@ -57,7 +56,7 @@ def test_the_tasks_are_found() -> None:
 
 
 def test_the_infrastructure_is_what_the_roles_run() -> None:
-    everywhere = stages.wanted(LAB, built(LAB))
+    everywhere = stages.wanted(LAB, build.record(LAB))
     master, node = everywhere[LAB.master.name], everywhere[LAB.swarm_nodes[0].name]
     units, of_master, of_nodes = (json.dumps(task) for task in TASK_LISTS["infra.yml"])
     assert json.loads(units)["loop"] == [one.name for one in master if isinstance(one, Unit) and one.started]

@@ -11,7 +11,7 @@ import pytest
 
 from lab import config, engine, environment
 from lab.errors import HostError
-from provisioning import artifacts
+from provisioning.build import artifacts
 from provisioning.doctor import observing
 from provisioning.doctor.facts import Container, Engine, Unseen, version_of
 from scenarios import chromium

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from lab import config
-from provisioning.built import Built
+from provisioning.build import Built
 from provisioning.resources import Directory, File, Unit
 from provisioning.roles import backup
 

@@ -11,7 +11,7 @@ import pytest
 
 from lab import config
 from lab.model import Lab
-from provisioning.built import Built
+from provisioning.build import Built
 from provisioning.resources import Container, Directory, File, OwnFile, Password, Reload
 from provisioning.roles import jenkins
 

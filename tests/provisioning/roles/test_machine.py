@@ -8,7 +8,7 @@ import pytest
 
 from lab import config
 from lab.model import Node
-from provisioning.built import Built
+from provisioning.build import Built
 from provisioning.resources import File, Reload
 from provisioning.roles import machine
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lab import config
-from provisioning.built import Built
+from provisioning.build import Built
 from provisioning.resources import File, Folder, Unit
 from provisioning.roles import registry
 

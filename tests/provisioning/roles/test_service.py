@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lab import config
-from provisioning.built import Built
+from provisioning.build import Built
 from provisioning.resources import Directory, File, Package, Program, Unit
 from provisioning.roles import service
 

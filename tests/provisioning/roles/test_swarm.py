@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab import config
-from provisioning.built import Built
+from provisioning.build import Built
 from provisioning.resources import Trouble
 from provisioning.roles import swarm
 

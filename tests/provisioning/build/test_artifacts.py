@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from lab.errors import HostError, LabError
-from provisioning import artifacts
+from provisioning.build import artifacts
 
 WAR = b"a war"
 PINS = artifacts.FOLDER

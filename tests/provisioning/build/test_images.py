@@ -10,9 +10,9 @@ from lab import root
 from lab.config import load
 from lab.errors import HostError, LabError
 from lab.model import Lab, Service
-from provisioning import images
-from provisioning.artifacts import Artifact
-from provisioning.images import Image
+from provisioning.build import images
+from provisioning.build.artifacts import Artifact
+from provisioning.build.images import Image
 
 RECIPES = ("base", "node", *images.INFRASTRUCTURE, "shop")
 

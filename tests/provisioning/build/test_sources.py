@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning import artifacts, sources
+from provisioning.build import artifacts, sources
 
 GO = """#!/bin/sh
 case $1 in

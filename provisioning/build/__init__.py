@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.model import Lab
-from provisioning import artifacts, images
+from provisioning.build import artifacts, images
 
 NODE_CACHE = Path("/lab-cache")  # where a node sees the host's cache, read-only
 PROGRAMS = ("consul", "consul-template")
@@ -26,7 +26,7 @@ class Built:
     store: tuple[str, str]
 
 
-def built(lab: Lab) -> Built:
+def record(lab: Lab) -> Built:
     """The record for this lab, from the inputs alone: nothing is built or fetched."""
     digests = {name: artifacts.inputs_digest(name) for name in PROGRAMS}
     store = images.store_path(lab)
@@ -40,7 +40,7 @@ def built(lab: Lab) -> Built:
     )
 
 
-def build(lab: Lab, progress: Callable[[str], None]) -> None:
+def make(lab: Lab, progress: Callable[[str], None]) -> None:
     """Build or fetch whatever the cache lacks. Raises LabError or HostError."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(lambda name: artifacts.obtain(name, progress), artifacts.NAMES))

@@ -34,13 +34,13 @@ from lab import engine, root
 from lab.errors import HostError, LabError
 from lab.model import MARK, Lab
 from lab.waiting import wait_until
-from provisioning.artifacts import architecture, cache_root, inputs_digest, obtain
+from provisioning.build.artifacts import architecture, cache_root, inputs_digest, obtain
 
 Progress = Callable[[str], None]
 
 REPOSITORY = "bluegreen-lab"
 NODE_IMAGE = f"{REPOSITORY}/node"
-FOLDERS = Path(__file__).parent / "images"
+FOLDERS = Path(__file__).parents[1] / "images"
 SUITE = "bookworm"
 INFRASTRUCTURE = ("nginx", "mongo", "jenkins", "swarm", "registrator")
 INFRASTRUCTURE_RELEASE = "1"

@@ -31,9 +31,9 @@ import httpx
 
 from lab.errors import HostError, LabError
 from lab.waiting import stretched
-from provisioning import sources
+from provisioning.build import sources
 
-FOLDER = Path(__file__).with_suffix("")
+FOLDER = Path(__file__).parents[1] / "artifacts"
 RECIPE = "1"  # raise it when a change here changes what is made of the same pins
 MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 SILENCE = 60.0  # seconds a download may stand still
@@ -414,10 +414,3 @@ def _names() -> tuple[str, ...]:
 
 
 NAMES: tuple[str, ...] = _names()
-
-
-if __name__ == "__main__":  # lab/host.sh asks
-    try:
-        print(*to_build())
-    except LabError as error:
-        raise SystemExit(str(error)) from None
