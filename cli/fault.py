@@ -65,7 +65,9 @@ def show_history(form: str) -> None:
 def _show(shown: Iterable[Injected], form: str) -> None:
     if form == "json":
         click.echo(
-            json.dumps([{**vars(one), "undo": [p.place for p in one.undo]} for one in shown], indent=2)
+            json.dumps(
+                [{**vars(one), "undo": [action.where for action in one.undo]} for one in shown], indent=2
+            )
         )
         return
     table = Table("id", "fault", "target", "on", "begun", "deadline", "phase", "seen", box=None)
@@ -146,16 +148,16 @@ def _setting(word: str) -> tuple[str, str]:
 
 
 def _print_plan(planned: Plan) -> None:
-    touched = ", ".join(f"{on.node.name} ({on.node.address})" for on in planned.places)
+    touched = ", ".join(f"{site.node.name} ({site.node.address})" for site in planned.sites)
     click.echo(f"# {planned.fault.name} on {', '.join(planned.found.on)}, {planned.seconds:g} s")
     click.echo(f"# touches: {touched}")
-    for on in planned.places:
-        within = [on.container.name] if on.container else sorted(one.name for one in on.running)
-        click.echo(f"# containers concerned on {on.node.name}: {', '.join(within) or 'none'}")
-    for part in planned.parts:
-        if part.inject:
-            click.echo(f"\n# inject, on {part.place}\n{planned.script(part)}")
-        click.echo(f"\n# heal, on {part.place}\n{part.heal}\n\n# nothing is left when\n{part.healed}")
+    for site in planned.sites:
+        within = [site.container.name] if site.container else sorted(one.name for one in site.running)
+        click.echo(f"# containers concerned on {site.node.name}: {', '.join(within) or 'none'}")
+    for action in planned.actions:
+        if action.inject:
+            click.echo(f"\n# inject, on {action.where}\n{planned.script(action)}")
+        click.echo(f"\n# heal, on {action.where}\n{action.heal}\n\n# nothing is left when\n{action.healed}")
 
 
 @fault.command()

@@ -20,14 +20,13 @@ from lab.model import Lab, Node
 from lab.waiting import stretched
 from provisioning.templates import render
 
-HOST = "host"  # in place of a node's name: scripts that run beside the lab, on its host
 HOME = "/var/lib/lab-faults"  # on a node: what faults have to keep there, a folder each
 SCRIPTS = Path(__file__).with_name("scripts")
 NAME_FILE = "/etc/lab/name"  # on a node: the lab it belongs to
 
 
 @dataclass(frozen=True)
-class On:
+class Site:
     """Where a fault acts: its id, the node, the container when one is meant, and what ran there before."""
 
     id: str
@@ -57,15 +56,19 @@ class On:
 
 
 @dataclass(frozen=True)
-class Part:
-    """The scripts of a fault in one place: a node's name, or HOST. Empty `inject`: there is only an undo."""
+class Action:
+    """The scripts of a fault in one place: a node, or the host. Empty `inject`: only an undo."""
 
-    place: str
+    place: str | None  # a node's name; None is the host: no node can be named so
     inject: str
     heal: str
     healed: str
     timed: bool = True  # a timer in that place ends it; not where there is no power
     last: bool = False  # undone after all others
+
+    @property
+    def where(self) -> str:
+        return self.place or "the host"
 
     def mark(self, id: str) -> str:
         """The name of its timer's unit."""
@@ -84,16 +87,16 @@ class Fault:
     by_network: ClassVar[bool] = False  # then the way for SSH is proven open first
     example: ClassVar[Example | None] = None  # None: it cannot be on container nodes, so no test tries it
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         raise NotImplementedError
 
-    def heal(self, on: On) -> str:
+    def heal(self, site: Site) -> str:
         raise NotImplementedError
 
-    def healed(self, on: On) -> str:
+    def healed(self, site: Site) -> str:
         raise NotImplementedError
 
-    def refusal(self, on: On) -> str | None:
+    def refusal(self, site: Site) -> str | None:
         """Why this fault cannot be here, or None. Pure."""
         return None
 
@@ -108,10 +111,10 @@ class Fault:
             )
         return found
 
-    def places(self, id: str, lab: Lab, snapshot: Snapshot, found: Found, seconds: float) -> list[On]:
+    def sites(self, id: str, lab: Lab, snapshot: Snapshot, found: Found, seconds: float) -> list[Site]:
         """One record a node of the target."""
         return [
-            On(
+            Site(
                 id,
                 lab,
                 lab.node(name),
@@ -123,8 +126,8 @@ class Fault:
             for name in found.nodes
         ]
 
-    def parts(self, on: On) -> list[Part]:
-        return [Part(on.node.name, self.inject(on), self.heal(on), self.healed(on))]
+    def actions(self, site: Site) -> list[Action]:
+        return [Action(site.node.name, self.inject(site), self.heal(site), self.healed(site))]
 
     def settings(self) -> dict[str, object]:
         return dict(vars(self))
@@ -140,9 +143,9 @@ def lines(*scripts: str) -> str:
     return "\n".join(script for script in scripts if script)
 
 
-def waiting(on: On) -> str:
+def waiting(site: Site) -> str:
     """The functions of the nodes' waiting.sh, in full: an undo relies on no other file."""
-    return render("waiting.sh", on.lab)
+    return render("waiting.sh", site.lab)
 
 
 def script(name: str, **variables: str) -> str:
@@ -157,16 +160,16 @@ def here(text: str, path: str) -> str:
     return f"cat >{shlex.quote(path)} <<'{end}'\n{text.rstrip()}\n{end}"
 
 
-def unit_limit(on: On) -> float:
+def unit_limit(site: Site) -> float:
     """Seconds after which a unit of the fault ends by itself, when all else fails."""
-    return on.seconds + stretched(30)
+    return site.seconds + stretched(30)
 
 
-def unit(on: On, suffix: str, words: str) -> str:
+def unit(site: Site, suffix: str, words: str) -> str:
     """Shell words that start a process of the fault as a unit, which ends by itself when all else fails."""
-    limit = f"--property=RuntimeMaxSec={unit_limit(on):g}"
-    return f"systemd-run --quiet --collect --unit={on.mark}-{suffix} {limit} {words}"
+    limit = f"--property=RuntimeMaxSec={unit_limit(site):g}"
+    return f"systemd-run --quiet --collect --unit={site.mark}-{suffix} {limit} {words}"
 
 
-def containers(on: On) -> Sequence[Container]:
-    return (on.container,) if on.container else on.running
+def containers(site: Site) -> Sequence[Container]:
+    return (site.container,) if site.container else site.running

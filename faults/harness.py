@@ -22,7 +22,7 @@ from evidence import journal
 from evidence.entries import Entry, FaultPhase
 from evidence.journal import Journal
 from faults import history, timer
-from faults.fault import HOST, Fault, On, Part
+from faults.fault import Action, Fault, Site
 from faults.history import Injected
 from faults.host import HostShell, machine
 from faults.targets import Found, Snapshot, look
@@ -49,20 +49,20 @@ class Plan:
     lab: Lab
     fault: Fault
     found: Found
-    places: tuple[On, ...]
+    sites: tuple[Site, ...]
     seconds: float
 
     @property
-    def parts(self) -> list[Part]:
-        return [part for on in self.places for part in self.fault.parts(on)]
+    def actions(self) -> list[Action]:
+        return [action for site in self.sites for action in self.fault.actions(site)]
 
-    def script(self, part: Part) -> str:
+    def script(self, action: Action) -> str:
         """What runs in one place, the timer included."""
-        if part.place == HOST or not part.timed:
-            return part.inject
+        if action.place is None or not action.timed:
+            return action.inject
         # What is undone last is given the time to be undone before.
         return timer.armed(
-            self.lab, self.id, part, self.seconds + grace() + (stretched(AFTER) if part.last else 0)
+            self.lab, self.id, action, self.seconds + grace() + (stretched(AFTER) if action.last else 0)
         )
 
 
@@ -87,25 +87,25 @@ def plan(
     """All of a fault, before anything is touched. Pure. Raises ConfigError or CheckFailed for a refusal."""
     found = fault.find(snapshot, target, chance)
     id = new_id()
-    places = tuple(fault.places(id, lab, snapshot, found, bounded(seconds)))
-    dead = sorted({on.node.name for on in places} - snapshot.answering)
+    sites = tuple(fault.sites(id, lab, snapshot, found, bounded(seconds)))
+    dead = sorted({site.node.name for site in sites} - snapshot.answering)
     if dead:
         raise CheckFailed(
             f"no fault on {', '.join(dead)}: it does not answer", try_next="lab fault list, or lab up"
         )
-    for on in places:
-        refusal = fault.refusal(on)
+    for site in sites:
+        refusal = fault.refusal(site)
         if refusal:
-            raise CheckFailed(f'"{fault.name}" is refused: {refusal}', node=on.node.name)
-    return Plan(id, lab, fault, found, places, seconds)
+            raise CheckFailed(f'"{fault.name}" is refused: {refusal}', node=site.node.name)
+    return Plan(id, lab, fault, found, sites, seconds)
 
 
-def stages(parts: Sequence[Part]) -> list[list[Part]]:
-    """In which order parts are undone: the host's, then the nodes', which may need their power first, then
+def stages(actions: Sequence[Action]) -> list[list[Action]]:
+    """In which order they are undone: the host's, then the nodes', which may need their power first, then
     what is last. Pure."""
-    host = [part for part in parts if part.place == HOST]
-    last = [part for part in parts if part.last]
-    return [host, [part for part in parts if part not in host and part not in last], last]
+    host = [action for action in actions if action.place is None]
+    last = [action for action in actions if action.last]
+    return [host, [action for action in actions if action not in host and action not in last], last]
 
 
 class Harness:
@@ -147,8 +147,8 @@ class Harness:
         injected = self._write_ahead(planned)
         try:
             # What is undone last breaks nothing itself: its timer is armed before anything is broken.
-            *first, last = stages(planned.parts)
-            self._in_order([last, *first], lambda part: self._break(planned, part))
+            *first, last = stages(planned.actions)
+            self._in_order([last, *first], lambda action: self._break(planned, action))
         except BaseException as error:
             self.heal(injected.id, f"the injection failed: {error}")
             raise
@@ -163,7 +163,7 @@ class Harness:
         if not fault.is_open:
             return fault
         self._note(fault, "heal", detail)
-        outcomes = self._in_order(stages(fault.undo), lambda part: self._undo(fault, part))
+        outcomes = self._in_order(stages(fault.undo), lambda action: self._undo(fault, action))
         worst = next((o for phase in ("failed", "unknown") for o in outcomes if o[0] == phase), None)
         return self._note(fault, *(worst or ("healed", detail)))
 
@@ -192,7 +192,7 @@ class Harness:
 
     def _prove_ways(self, planned: Plan) -> None:
         """A fresh SSH connection to each node, over another interface than the one that will be cut."""
-        nodes = [on.node for on in planned.places]
+        nodes = [site.node for site in planned.sites]
         with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
             ways = list(pool.map(lambda node: self._way(node.name), nodes))
         for node, address in zip(nodes, ways, strict=True):
@@ -217,34 +217,34 @@ class Harness:
                     settings=planned.fault.settings(),
                     target=planned.found.asked,
                     on=planned.found.on,
-                    nodes=tuple(on.node.name for on in planned.places),
+                    nodes=tuple(site.node.name for site in planned.sites),
                     seconds=planned.seconds,
                     deadline=now + planned.seconds + grace(),
-                    undo=tuple({k: v for k, v in vars(p).items() if k != "inject"} for p in planned.parts),
+                    undo=tuple({k: v for k, v in vars(p).items() if k != "inject"} for p in planned.actions),
                 )
             )
         return history.faults([entry])[0]
 
-    def _break(self, planned: Plan, part: Part) -> None:
-        script = planned.script(part)
+    def _break(self, planned: Plan, action: Action) -> None:
+        script = planned.script(action)
         if script:
-            self._shell(part.place).run(script, timeout=SCRIPT_TIMEOUT)
+            self._shell(action.place).run(script, timeout=SCRIPT_TIMEOUT)
 
     # --- healing --------------------------------------------------------------------------------------------
 
-    def _undo(self, fault: Injected, part: Part) -> tuple[str, str]:
+    def _undo(self, fault: Injected, action: Action) -> tuple[str, str]:
         """The phase that one place ends in, and what was seen there."""
-        if part.place != HOST and any(one.place == HOST for one in fault.undo):
-            self._wait_for(part.place)
+        if action.place is not None and any(one.place is None for one in fault.undo):
+            self._wait_for(action.place)
         try:
-            script = timer.undone(fault.id, part)
-            done = self._shell(part.place).run(script, check=False, timeout=SCRIPT_TIMEOUT)
+            script = timer.undone(fault.id, action)
+            done = self._shell(action.place).run(script, check=False, timeout=SCRIPT_TIMEOUT)
         except LabError as error:
-            if self._is_gone(part.place):
-                return "healed", f"{part.place} is gone"
-            return "unknown", f"{part.place}: {error.what}; {error.last_seen or ''}"
+            if self._is_gone(action.place):
+                return "healed", f"{action.where} is gone"
+            return "unknown", f"{action.where}: {error.what}; {error.last_seen or ''}"
         seen = (done.stdout + done.stderr).strip()
-        return ("healed", "") if done.exit == 0 else ("failed", f"{part.place}: exit {done.exit}: {seen}")
+        return ("healed", "") if done.exit == 0 else ("failed", f"{action.where}: exit {done.exit}: {seen}")
 
     def _wait_for(self, node: str) -> None:
         """A node that has just got its power back; that it never answers is told by the undo."""
@@ -261,9 +261,9 @@ class Harness:
         except LabError:
             return
 
-    def _is_gone(self, place: str) -> bool:
+    def _is_gone(self, place: str | None) -> bool:
         """The machine itself is no more. Only the host's engine can tell; otherwise it is unknown."""
-        if place == HOST or self.lab.provider != "docker":
+        if place is None or self.lab.provider != "docker":
             return False
         look = f"docker inspect {machine(self.lab, self.lab.node(place))} 2>&1 >/dev/null"
         try:
@@ -273,14 +273,14 @@ class Harness:
 
     # --- both -----------------------------------------------------------------------------------------------
 
-    def _shell(self, place: str) -> Shell:
-        return self._host if place == HOST else self._shells[place]
+    def _shell(self, place: str | None) -> Shell:
+        return self._host if place is None else self._shells[place]
 
-    def _in_order(self, staged: Sequence[Sequence[Part]], work: Callable[[Part], T]) -> list[T]:
-        """One stage after the other; the parts of a stage at once."""
-        most = max(len(parts) for parts in staged)
+    def _in_order(self, staged: Sequence[Sequence[Action]], work: Callable[[Action], T]) -> list[T]:
+        """One stage after the other; the actions of a stage at once."""
+        most = max(len(actions) for actions in staged)
         with ThreadPoolExecutor(max_workers=max(1, most)) as pool:
-            return [outcome for parts in staged for outcome in pool.map(work, parts)]
+            return [outcome for actions in staged for outcome in pool.map(work, actions)]
 
     def _note(self, fault: Injected, phase: str, detail: str = "") -> Injected:
         self._journal.add(

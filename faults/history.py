@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from evidence.entries import Entry, FaultPhase
-from faults.fault import Part
+from faults.fault import Action
 from lab.errors import ConfigError, nearest
 
 
@@ -32,7 +32,7 @@ class Injected:
     at: float
     seconds: float
     deadline: float
-    undo: tuple[Part, ...]
+    undo: tuple[Action, ...]
     phase: str
     detail: str = ""
 
@@ -64,7 +64,7 @@ def _record(entry: FaultPhase) -> Injected:
         at=entry.at,
         seconds=entry.seconds or 0.0,
         deadline=entry.deadline or entry.at,
-        undo=tuple(Part(inject="", **part) for part in entry.undo or ()),
+        undo=tuple(Action(inject="", **action) for action in entry.undo or ()),
         phase="inject",
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 
-from faults.fault import HOST
 from lab import engine
 from lab.environment import ROOT
 from lab.model import MARK, Lab, Node
@@ -15,7 +14,7 @@ from lab.waiting import stretched
 class HostShell:
     """Runs a script with bash in the checkout's folder; `sudo` changes nothing."""
 
-    node = HOST
+    node = "the host"
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
@@ -34,8 +33,8 @@ class HostShell:
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise unfinished(HOST, script, timeout, str(error.stdout)) from error
-        result = Result(HOST, script, done.returncode, done.stdout, done.stderr)
+            raise unfinished(self.node, script, timeout, str(error.stdout)) from error
+        result = Result(self.node, script, done.returncode, done.stdout, done.stderr)
         if check and result.exit != 0:
             raise CommandFailed(result)
         return result

@@ -6,7 +6,7 @@ every five seconds.
 
 from __future__ import annotations
 
-from faults.fault import HOST, NAME_FILE, Part, here, lines
+from faults.fault import NAME_FILE, Action, here, lines
 from lab.model import Lab
 
 EXACT = "--timer-property=AccuracySec=100ms"
@@ -23,29 +23,30 @@ def only_here(lab: Lab, node: str) -> str:
     )
 
 
-def armed(lab: Lab, id: str, part: Part, after: float) -> str:
+def armed(lab: Lab, id: str, action: Action, after: float) -> str:
     """The timer, then the fault; `after` is in seconds."""
-    home = part.home(id)
-    undo = lines("(", part.heal, ")", f"( {part.healed}\n) && rm -rf {home}")
+    assert action.place is not None, "the host has no timer"
+    home = action.home(id)
+    undo = lines("(", action.heal, ")", f"( {action.healed}\n) && rm -rf {home}")
     return lines(
-        only_here(lab, part.place),
+        only_here(lab, action.place),
         f"mkdir -p {home} || exit 1",
         here(undo, f"{home}/undo"),
-        f"systemd-run --quiet --collect --unit={part.mark(id)} --on-active={after:g} {EXACT} {AGAIN} "
+        f"systemd-run --quiet --collect --unit={action.mark(id)} --on-active={after:g} {EXACT} {AGAIN} "
         f"/bin/bash {home}/undo || exit 1",
-        lines("(", part.inject, ")") if part.inject else "",
+        lines("(", action.inject, ")") if action.inject else "",
     )
 
 
-def undone(id: str, part: Part) -> str:
+def undone(id: str, action: Action) -> str:
     """Undo, look again, and only then disarm. Exits 0 when nothing of the fault is left in this place."""
-    undo = lines("(", part.heal, ")", f"( {part.healed}\n) || exit 1")
-    if part.place == HOST:
+    undo = lines("(", action.heal, ")", f"( {action.healed}\n) || exit 1")
+    if action.place is None:
         return undo
-    mark = part.mark(id)
+    mark = action.mark(id)
     return lines(
         undo,
         f"systemctl stop {mark}.timer {mark}.service 2>/dev/null",
         f"systemctl reset-failed '{mark}*' 2>/dev/null",
-        f"rm -rf {part.home(id)}",
+        f"rm -rf {action.home(id)}",
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from faults.example import Example, not_running, paused, started_since
-from faults.fault import Fault, On, Part, lines, script, unit_limit, waiting, within
+from faults.fault import Action, Fault, Site, lines, script, unit_limit, waiting, within
 from faults.kinds import back
 from lab.errors import ConfigError
 
@@ -18,24 +18,24 @@ SIGNALS = ("KILL", "TERM", "INT", "QUIT", "HUP", "SEGV", "ABRT")
 class ContainerFault(Fault):
     """Brought back afterwards, unless it has been replaced."""
 
-    def refusal(self, on: On) -> str | None:
-        if on.container is not None and on.container.state != "running":
-            return RUNNING_ONLY.format(name=on.container.name, state=on.container.state)
+    def refusal(self, site: Site) -> str | None:
+        if site.container is not None and site.container.state != "running":
+            return RUNNING_ONLY.format(name=site.container.name, state=site.container.state)
         return None
 
-    def parts(self, on: On) -> list[Part]:
-        return [*super().parts(on), *back.repointing(on)]
+    def actions(self, site: Site) -> list[Action]:
+        return [*super().actions(site), *back.repointing(site)]
 
-    def heal(self, on: On) -> str:
-        return back.bring_back(on)
+    def heal(self, site: Site) -> str:
+        return back.bring_back(site)
 
-    def healed(self, on: On) -> str:
-        return back.are_back(on)
+    def healed(self, site: Site) -> str:
+        return back.are_back(site)
 
 
-def id_of(on: On) -> str:
-    assert on.container is not None, "find() lets nothing else through"
-    return on.container.id
+def id_of(site: Site) -> str:
+    assert site.container is not None, "find() lets nothing else through"
+    return site.container.id
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Stop(ContainerFault):
     phrase: ClassVar[str] = "(?:is|are) stopped"
     example: ClassVar[Example | None] = Example("the live color", not_running("{blue}"))
 
-    def inject(self, on: On) -> str:
-        return f"docker stop -t 3 {id_of(on)} >/dev/null"
+    def inject(self, site: Site) -> str:
+        return f"docker stop -t 3 {id_of(site)} >/dev/null"
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Kill(ContainerFault):
         if self.signal not in SIGNALS:
             raise ConfigError(f"no signal {self.signal!r}", try_next="one of " + ", ".join(SIGNALS))
 
-    def inject(self, on: On) -> str:
-        return f"docker kill -s {self.signal} {id_of(on)} >/dev/null"
+    def inject(self, site: Site) -> str:
+        return f"docker kill -s {self.signal} {id_of(site)} >/dev/null"
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,11 @@ class Pause(ContainerFault):
     phrase: ClassVar[str] = "is paused"
     example: ClassVar[Example | None] = Example("the database", paused("{database}"))
 
-    def parts(self, on: On) -> list[Part]:
-        return Fault.parts(self, on)  # it keeps its port
+    def actions(self, site: Site) -> list[Action]:
+        return Fault.actions(self, site)  # it keeps its port
 
-    def inject(self, on: On) -> str:
-        return f"docker pause {id_of(on)} >/dev/null"
+    def inject(self, site: Site) -> str:
+        return f"docker pause {id_of(site)} >/dev/null"
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ class Restart(ContainerFault):
     phrase: ClassVar[str] = "is restarted"
     example: ClassVar[Example | None] = Example("the live color", started_since("{blue}"), lasts=False)
 
-    def inject(self, on: On) -> str:
-        return f"docker restart -t 3 {id_of(on)} >/dev/null"
+    def inject(self, site: Site) -> str:
+        return f"docker restart -t 3 {id_of(site)} >/dev/null"
 
 
 @dataclass(frozen=True)
@@ -102,46 +102,47 @@ class Remove(ContainerFault):
     phrase: ClassVar[str] = "is removed"
     example: ClassVar[Example | None] = Example("the live color", "! docker inspect {blue}")
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         return lines(
-            f"docker inspect {id_of(on)} | jq '{SETTINGS}' >{on.home}/container",
-            f"test -s {on.home}/container || exit 1",
-            f"docker rm -f {id_of(on)} >/dev/null",
+            f"docker inspect {id_of(site)} | jq '{SETTINGS}' >{site.home}/container",
+            f"test -s {site.home}/container || exit 1",
+            f"docker rm -f {id_of(site)} >/dev/null",
         )
 
-    def refusal(self, on: On) -> str | None:
+    def refusal(self, site: Site) -> str | None:
         return None  # a stopped one can be removed as well
 
-    def heal(self, on: On) -> str:
-        name = _name(on)
+    def heal(self, site: Site) -> str:
+        name = _name(site)
         create = f"http://localhost/containers/create?name={name}"
         make = (
             "curl -fsS --unix-socket /var/run/docker.sock -H 'Content-Type: application/json' "
-            f"-d @{on.home}/container '{create}' >/dev/null"
+            f"-d @{site.home}/container '{create}' >/dev/null"
         )
-        start = f" && docker start {name} >/dev/null" if _ran(on) else ""
+        start = f" && docker start {name} >/dev/null" if _ran(site) else ""
         return lines(
-            back.functions(on),
+            back.functions(site),
             "engine || exit 1",
-            f"state {name} >/dev/null || replaced {id_of(on)} {name} || {{ {make}{start}; }}",
+            f"state {name} >/dev/null || replaced {id_of(site)} {name} || {{ {make}{start}; }}",
         )
 
-    def healed(self, on: On) -> str:
-        name = _name(on)
+    def healed(self, site: Site) -> str:
+        name = _name(site)
         return lines(
-            back.functions(on),
+            back.functions(site),
             "engine || exit 1",
-            f'state {name} >/dev/null || replaced {id_of(on)} {name} || {{ echo "{name} is gone"; exit 1; }}',
+            f"state {name} >/dev/null || replaced {id_of(site)} {name} ||",
+            f'{{ echo "{name} is gone"; exit 1; }}',
         )
 
 
-def _name(on: On) -> str:
-    assert on.container is not None, "find() lets nothing else through"
-    return on.container.name
+def _name(site: Site) -> str:
+    assert site.container is not None, "find() lets nothing else through"
+    return site.container.name
 
 
-def _ran(on: On) -> bool:
-    return on.container is not None and on.container.state == "running"
+def _ran(site: Site) -> bool:
+    return site.container is not None and site.container.state == "running"
 
 
 @dataclass(frozen=True)
@@ -160,17 +161,17 @@ class OutOfMemory(ContainerFault):
     def __post_init__(self) -> None:
         within("spare memory", self.spare, 4, 128, "MiB")
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         exhaust = script(
             "exhaust_memory.sh",
-            container=id_of(on),
+            container=id_of(site),
             spare=str(self.spare * 1048576),
-            home=on.home,
-            hog=f"{on.mark}-hog",
-            limit=f"{unit_limit(on):g}",
+            home=site.home,
+            hog=f"{site.mark}-hog",
+            limit=f"{unit_limit(site):g}",
         )
-        return lines(waiting(on), exhaust)
+        return lines(waiting(site), exhaust)
 
-    def heal(self, on: On) -> str:
-        free = script("free_memory.sh", container=id_of(on))
-        return lines(f"systemctl stop {on.mark}-hog 2>/dev/null", free, back.bring_back(on))
+    def heal(self, site: Site) -> str:
+        free = script("free_memory.sh", container=id_of(site))
+        return lines(f"systemctl stop {site.mark}-hog 2>/dev/null", free, back.bring_back(site))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from faults.example import Example, logged, not_running, silent
-from faults.fault import Fault, On, Part, lines, waiting
+from faults.fault import Action, Fault, Site, lines, waiting
 from faults.kinds import back
 from lab.waiting import limit
 
@@ -22,21 +22,21 @@ class DockerStop(Fault):
         "the node of the live color", f"! timeout {limit(2)} docker version"
     )
 
-    def parts(self, on: On) -> list[Part]:
-        return [*super().parts(on), *back.repointing(on)]
+    def actions(self, site: Site) -> list[Action]:
+        return [*super().actions(site), *back.repointing(site)]
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         return "systemctl stop docker.service"
 
-    def heal(self, on: On) -> str:
+    def heal(self, site: Site) -> str:
         return lines(
             "systemctl reset-failed docker.service 2>/dev/null",
             "systemctl start docker.service",
-            back.bring_back(on),
+            back.bring_back(site),
         )
 
-    def healed(self, on: On) -> str:
-        return back.are_back(on)
+    def healed(self, site: Site) -> str:
+        return back.are_back(site)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class DockerKill(DockerStop):
         "the node of the live color", logged("docker", "KILL"), lasts=False
     )
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         return "systemctl kill --kill-who=main -s KILL docker.service"
 
 
@@ -62,17 +62,19 @@ class ConsulStop(Fault):
     takes: ClassVar[str] = "nodes"
     example: ClassVar[Example | None] = Example("the master", silent("localhost"))
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         return "systemctl stop consul.service"
 
-    def heal(self, on: On) -> str:
+    def heal(self, site: Site) -> str:
         return lines("systemctl reset-failed consul.service 2>/dev/null", "systemctl start consul.service")
 
-    def healed(self, on: On) -> str:
+    def healed(self, site: Site) -> str:
         # The server is back when it leads; a client may be cut off from it by something else.
-        path, seen = ("status/leader", ":8300") if on.node == on.lab.master else ("agent/self", "Config")
+        path, seen = ("status/leader", ":8300") if site.node == site.lab.master else ("agent/self", "Config")
         answers = f"answers() {{ ask http://localhost:8500/v1/{path} 2>/dev/null | grep -q {seen}; }}"
-        return lines(waiting(on), answers, 'until_true 15 answers || { echo "no answer of Consul"; exit 1; }')
+        return lines(
+            waiting(site), answers, 'until_true 15 answers || { echo "no answer of Consul"; exit 1; }'
+        )
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class ConsulKill(ConsulStop):
     phrase: ClassVar[str] = "(?:has|have) (?:its|their) Consul agent killed"
     example: ClassVar[Example | None] = Example("any node", logged("consul", "KILL"), lasts=False)
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         return "systemctl kill --kill-who=main -s KILL consul.service"
 
 
@@ -95,7 +97,7 @@ class ConsulRestart(ConsulStop):
     phrase: ClassVar[str] = "(?:has|have) (?:its|their) Consul agent restarted"
     example: ClassVar[Example | None] = Example("the master", logged("consul", "Stopped"), lasts=False)
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         return "systemctl restart consul.service"
 
 
@@ -108,17 +110,17 @@ class RegistratorStop(Fault):
     takes: ClassVar[str] = "nodes"
     example: ClassVar[Example | None] = Example("any node", not_running("registrator"))
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         return "docker stop -t 1 registrator >/dev/null"
 
-    def heal(self, on: On) -> str:
+    def heal(self, site: Site) -> str:
         # gone is not this fault's doing
-        return lines(back.functions(on), "engine || exit 1", "back registrator registrator")
+        return lines(back.functions(site), "engine || exit 1", "back registrator registrator")
 
-    def healed(self, on: On) -> str:
-        return lines(back.functions(on), "engine || exit 1", "is_back registrator registrator")
+    def healed(self, site: Site) -> str:
+        return lines(back.functions(site), "engine || exit 1", "is_back registrator registrator")
 
-    def refusal(self, on: On) -> str | None:
-        if not any(one.name == "registrator" for one in on.running):
-            return f"no Registrator runs on {on.node.name}"
+    def refusal(self, site: Site) -> str | None:
+        if not any(one.name == "registrator" for one in site.running):
+            return f"no Registrator runs on {site.node.name}"
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from faults.example import Example
-from faults.fault import Fault, On, here, lines, script, unit
+from faults.fault import Fault, Site, here, lines, script, unit
 from provisioning.roles import registry
 
 CONSUL = "http://localhost:8500"
@@ -18,8 +18,8 @@ class OfTheMaster(Fault):
 
     takes: ClassVar[str] = "nodes"
 
-    def refusal(self, on: On) -> str | None:
-        return None if on.node == on.lab.master else f"{on.node.name} is not the master"
+    def refusal(self, site: Site) -> str | None:
+        return None if site.node == site.lab.master else f"{site.node.name} is not the master"
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class OfAService(OfTheMaster):
 
     service: str = ""  # the main one unless told
 
-    def named(self, on: On) -> str:
+    def named(self, site: Site) -> str:
         """Raises ConfigError for a service that the lab has not."""
-        return on.lab.service(self.service or on.lab.main_service.name).name
+        return site.lab.service(self.service or site.lab.main_service.name).name
 
 
 @dataclass(frozen=True)
@@ -41,20 +41,20 @@ class HideReleases(OfAService):
     phrase: ClassVar[str] = "has the releases of (?P<service>[a-z0-9-]+) hidden"
     example: ClassVar[Example | None] = Example("the master", f"! ls {registry.tags('{service}')}/1.1")
 
-    def inject(self, on: On) -> str:
-        tags, kept = self._folders(on)
+    def inject(self, site: Site) -> str:
+        tags, kept = self._folders(site)
         return f"mkdir {kept} && mv {tags}/[1-9]* {kept}/"
 
-    def heal(self, on: On) -> str:
-        tags, kept = self._folders(on)
+    def heal(self, site: Site) -> str:
+        tags, kept = self._folders(site)
         return f"if [ -d {kept} ]; then mv -n {kept}/* {tags}/; rmdir {kept}; fi"
 
-    def healed(self, on: On) -> str:
-        return f"[ ! -e {self._folders(on)[1]} ]"
+    def healed(self, site: Site) -> str:
+        return f"[ ! -e {self._folders(site)[1]} ]"
 
-    def _folders(self, on: On) -> tuple[str, str]:
-        tags = registry.tags(self.named(on))
-        return tags, f"{tags}.{on.mark}"
+    def _folders(self, site: Site) -> tuple[str, str]:
+        tags = registry.tags(self.named(site))
+        return tags, f"{tags}.{site.mark}"
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,17 @@ class LoseLock(OfAService):
         "the master", "systemctl is-active 'lab-fault-*-lock.service'"
     )
 
-    def inject(self, on: On) -> str:
-        lock = on.lab.service(self.named(on)).lock_key
-        path = f"{on.home}/lose_lock"
+    def inject(self, site: Site) -> str:
+        lock = site.lab.service(self.named(site)).lock_key
+        path = f"{site.home}/lose_lock"
         loses = here(script("lose_lock.sh", consul=CONSUL, lock=lock), path)
-        return lines(loses, unit(on, "lock", f"/bin/bash {path}"))
+        return lines(loses, unit(site, "lock", f"/bin/bash {path}"))
 
-    def heal(self, on: On) -> str:
-        return f"systemctl stop {on.mark}-lock.service 2>/dev/null; true"
+    def heal(self, site: Site) -> str:
+        return f"systemctl stop {site.mark}-lock.service 2>/dev/null; true"
 
-    def healed(self, on: On) -> str:
-        return f"! systemctl is-active {on.mark}-lock.service"
+    def healed(self, site: Site) -> str:
+        return f"! systemctl is-active {site.mark}-lock.service"
 
 
 @dataclass(frozen=True)
@@ -90,18 +90,18 @@ class BreakSettings(OfTheMaster):
         "the master", "docker exec nginx nginx -t 2>&1 | grep 'unknown directive'"
     )
 
-    def inject(self, on: On) -> str:
-        return f"echo 'no such word;' >{self._file(on)}"
+    def inject(self, site: Site) -> str:
+        return f"echo 'no such word;' >{self._file(site)}"
 
-    def heal(self, on: On) -> str:
+    def heal(self, site: Site) -> str:
         # What it could not follow meanwhile, it reads now; a stopped one reads it at its start.
-        return f"rm -f {self._file(on)}; docker kill -s HUP nginx >/dev/null 2>&1; true"
+        return f"rm -f {self._file(site)}; docker kill -s HUP nginx >/dev/null 2>&1; true"
 
-    def healed(self, on: On) -> str:
-        return f"[ ! -e {self._file(on)} ]"
+    def healed(self, site: Site) -> str:
+        return f"[ ! -e {self._file(site)} ]"
 
-    def _file(self, on: On) -> str:
-        return shlex.quote(f"/data/nginx/includes/{on.mark}.conf")
+    def _file(self, site: Site) -> str:
+        return shlex.quote(f"/data/nginx/includes/{site.mark}.conf")
 
 
 @dataclass(frozen=True)
@@ -112,11 +112,11 @@ class BackupStop(OfTheMaster):
     phrase: ClassVar[str] = "has its backups stopped"
     example: ClassVar[Example | None] = Example("the master", "! systemctl is-active lab-backup.timer")
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         return "systemctl stop lab-backup.timer"
 
-    def heal(self, on: On) -> str:
+    def heal(self, site: Site) -> str:
         return "systemctl start lab-backup.timer"
 
-    def healed(self, on: On) -> str:
+    def healed(self, site: Site) -> str:
         return "systemctl is-active lab-backup.timer"

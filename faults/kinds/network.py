@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from faults.example import Example, answers, silent
-from faults.fault import Fault, On, lines, within
+from faults.fault import Fault, Site, lines, within
 from faults.targets import Found, Snapshot, resolve
 from lab.errors import ConfigError
 from lab.model import Lab
@@ -64,8 +64,8 @@ class Rules:
     rules: Mapping[str, tuple[str, ...]]  # built-in chain -> the rules of this fault's chain there
 
 
-def chain(on: On, hook: str) -> str:
-    return f"LAB-{on.id}-{hook[:4]}"
+def chain(site: Site, hook: str) -> str:
+    return f"LAB-{site.id}-{hook[:4]}"
 
 
 def lock() -> str:
@@ -73,34 +73,34 @@ def lock() -> str:
     return f"-w {stretched(5):.0f}"
 
 
-def put(on: On, rules: Rules) -> str:
+def put(site: Site, rules: Rules) -> str:
     """All of it at once. `$dev` is the lab's interface."""
     text = [f"*{rules.table}"]
-    text += [f":{chain(on, hook)} - [0:0]" for hook in rules.hooks]
-    comment = f"-m comment --comment {on.mark}"
+    text += [f":{chain(site, hook)} - [0:0]" for hook in rules.hooks]
+    comment = f"-m comment --comment {site.mark}"
     for hook, match in rules.hooks.items():
-        text += [f"-A {chain(on, hook)} {comment} {rule}" for rule in rules.rules[hook]]
-        text.append(f"-I {hook} 1 {match} {comment} -j {chain(on, hook)}")
+        text += [f"-A {chain(site, hook)} {comment} {rule}" for rule in rules.rules[hook]]
+        text.append(f"-I {hook} 1 {match} {comment} -j {chain(site, hook)}")
     return lines(f"iptables-restore {lock()} --noflush <<RULES", *text, "COMMIT", "RULES")
 
 
-def take_away(on: On, table: str) -> str:
+def take_away(site: Site, table: str) -> str:
     """Every hook and chain of this fault in a table, and nothing else."""
     saved = f"iptables-save -t {table}"
     return lines(
         "{",
         f"echo '*{table}'",
-        f"{saved} | sed -n '/LAB-{on.id}-[A-Z]* *$/{{/^-A LAB-/!s/^-A/-D/p}}'",
-        f"{saved} | sed -n 's/^:\\(LAB-{on.id}-[A-Z]*\\) .*/-F \\1/p'",
-        f"{saved} | sed -n 's/^:\\(LAB-{on.id}-[A-Z]*\\) .*/-X \\1/p'",
+        f"{saved} | sed -n '/LAB-{site.id}-[A-Z]* *$/{{/^-A LAB-/!s/^-A/-D/p}}'",
+        f"{saved} | sed -n 's/^:\\(LAB-{site.id}-[A-Z]*\\) .*/-F \\1/p'",
+        f"{saved} | sed -n 's/^:\\(LAB-{site.id}-[A-Z]*\\) .*/-X \\1/p'",
         "echo COMMIT",
         f"}} | iptables-restore {lock()} --noflush",
     )
 
 
-def none_left(on: On, *tables: str) -> str:
+def none_left(site: Site, *tables: str) -> str:
     found = " ".join(f"iptables-save -t {table};" for table in tables)
-    return f"if {{ {found} }} | grep -- -{on.id}; then exit 1; fi"
+    return f"if {{ {found} }} | grep -- -{site.id}; then exit 1; fi"
 
 
 ASK_DNS = (
@@ -116,26 +116,26 @@ class RuleFault(Fault):
     takes: ClassVar[str] = "nodes"
     by_network: ClassVar[bool] = True
 
-    def incoming(self, on: On) -> tuple[str, ...]:
+    def incoming(self, site: Site) -> tuple[str, ...]:
         return ()
 
-    def outgoing(self, on: On) -> tuple[str, ...]:
+    def outgoing(self, site: Site) -> tuple[str, ...]:
         return ()
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         hooks = {"PREROUTING": "-i $dev", "POSTROUTING": "-o $dev"}
-        rules = {"PREROUTING": self.incoming(on), "POSTROUTING": self.outgoing(on)}
+        rules = {"PREROUTING": self.incoming(site), "POSTROUTING": self.outgoing(site)}
         return lines(
-            f"{on.device} || exit 1",
+            f"{site.device} || exit 1",
             *(FOREIGN.format(chain=hook, lock=lock()) for hook in hooks),
-            put(on, Rules("mangle", hooks, rules)),
+            put(site, Rules("mangle", hooks, rules)),
         )
 
-    def heal(self, on: On) -> str:
-        return take_away(on, "mangle")
+    def heal(self, site: Site) -> str:
+        return take_away(site, "mangle")
 
-    def healed(self, on: On) -> str:
-        return none_left(on, "mangle")
+    def healed(self, site: Site) -> str:
+        return none_left(site, "mangle")
 
 
 @dataclass(frozen=True)
@@ -146,10 +146,10 @@ class Isolate(RuleFault):
     phrase: ClassVar[str] = "(?:is|are) isolated"
     example: ClassVar[Example | None] = Example("the master", silent("{other}"))
 
-    def incoming(self, on: On) -> tuple[str, ...]:
+    def incoming(self, site: Site) -> tuple[str, ...]:
         return ("-j DROP",)
 
-    def outgoing(self, on: On) -> tuple[str, ...]:
+    def outgoing(self, site: Site) -> tuple[str, ...]:
         return ("-j DROP",)
 
 
@@ -159,24 +159,24 @@ class CutFault(RuleFault):
     def cut(self, found: Found, nodes: tuple[str, ...]) -> Cut:
         raise NotImplementedError
 
-    def places(self, id: str, lab: Lab, snapshot: Snapshot, found: Found, seconds: float) -> list[On]:
+    def sites(self, id: str, lab: Lab, snapshot: Snapshot, found: Found, seconds: float) -> list[Site]:
         cut = self.cut(found, snapshot.nodes)
         address = {node.name: node.address for node in lab.nodes}
         whole = Found(found.asked, tuple(sorted({node for pair in cut for node in pair})))
         return [
             replace(
-                on,
-                silent=tuple(sorted(address[a] for a, b in cut if b == on.node.name)),
-                unheard=tuple(sorted(address[b] for a, b in cut if a == on.node.name)),
+                site,
+                silent=tuple(sorted(address[a] for a, b in cut if b == site.node.name)),
+                unheard=tuple(sorted(address[b] for a, b in cut if a == site.node.name)),
             )
-            for on in super().places(id, lab, snapshot, whole, seconds)
+            for site in super().sites(id, lab, snapshot, whole, seconds)
         ]
 
-    def incoming(self, on: On) -> tuple[str, ...]:
-        return tuple(f"-s {address}/32 -j DROP" for address in on.silent)
+    def incoming(self, site: Site) -> tuple[str, ...]:
+        return tuple(f"-s {address}/32 -j DROP" for address in site.silent)
 
-    def outgoing(self, on: On) -> tuple[str, ...]:
-        return tuple(f"-d {address}/32 -j DROP" for address in on.unheard)
+    def outgoing(self, site: Site) -> tuple[str, ...]:
+        return tuple(f"-d {address}/32 -j DROP" for address in site.unheard)
 
 
 def pieces(snapshot: Snapshot, target: str, mark: str, chance: random.Random) -> list[tuple[str, ...]]:
@@ -293,22 +293,22 @@ class PortBlock(RuleFault):
     def __post_init__(self) -> None:
         within("port", self.port, 0, 65535, "")
 
-    def refusal(self, on: On) -> str | None:
-        return port_refusal(on, self.port)
+    def refusal(self, site: Site) -> str | None:
+        return port_refusal(site, self.port)
 
-    def incoming(self, on: On) -> tuple[str, ...]:
-        return (f"-p tcp --dport {port_of(on, self.port)} -j DROP",)
+    def incoming(self, site: Site) -> tuple[str, ...]:
+        return (f"-p tcp --dport {port_of(site, self.port)} -j DROP",)
 
 
-def port_of(on: On, port: int) -> int:
+def port_of(site: Site, port: int) -> int:
     """The port asked for, or the first one that the container publishes; 0 when there is neither."""
-    published = on.container.ports if on.container else ()
+    published = site.container.ports if site.container else ()
     return port or next(iter(published), 0)
 
 
-def port_refusal(on: On, port: int) -> str | None:
-    if port_of(on, port) == 0:
-        thing = on.container.name if on.container else on.node.name
+def port_refusal(site: Site, port: int) -> str | None:
+    if port_of(site, port) == 0:
+        thing = site.container.name if site.container else site.node.name
         return f"{thing} publishes no port, and none was given (port=8500)"
     return None
 
@@ -330,11 +330,11 @@ class Loss(RuleFault):
     def __post_init__(self) -> None:
         within("loss", self.percent, 1, 100, "%")
 
-    def incoming(self, on: On) -> tuple[str, ...]:
+    def incoming(self, site: Site) -> tuple[str, ...]:
         return (f"-m statistic --mode random --probability {self.percent / 100} -j DROP",)
 
-    def outgoing(self, on: On) -> tuple[str, ...]:
-        return self.incoming(on)
+    def outgoing(self, site: Site) -> tuple[str, ...]:
+        return self.incoming(site)
 
 
 @dataclass(frozen=True)
@@ -346,15 +346,15 @@ class DnsRefused(Fault):
     takes: ClassVar[str] = "nodes"
     example: ClassVar[Example | None] = Example("any node", ASK_DNS)
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         # The resolver's port is rewritten on its way: the connection still knows the one that was asked.
         asked = "-m conntrack --ctorigdstport 53 -j REJECT --reject-with"
         refuse = (f"-p udp {asked} icmp-port-unreachable", f"-p tcp {asked} tcp-reset")
         hooks = {"OUTPUT": "", "FORWARD": ""}
-        return put(on, Rules("filter", hooks, {"OUTPUT": refuse, "FORWARD": refuse}))
+        return put(site, Rules("filter", hooks, {"OUTPUT": refuse, "FORWARD": refuse}))
 
-    def heal(self, on: On) -> str:
-        return take_away(on, "filter")
+    def heal(self, site: Site) -> str:
+        return take_away(site, "filter")
 
-    def healed(self, on: On) -> str:
-        return none_left(on, "filter")
+    def healed(self, site: Site) -> str:
+        return none_left(site, "filter")

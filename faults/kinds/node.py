@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from faults.example import BEFORE, Example, silent
-from faults.fault import HOST, Fault, On, Part, lines, script, waiting
+from faults.fault import Action, Fault, Site, lines, script, waiting
 from faults.host import machine, only_ours
 from faults.kinds import back
 
@@ -18,31 +18,33 @@ class NodeFault(Fault):
     docker: ClassVar[str]  # words for a container node's engine
     vagrant: ClassVar[str]  # words for Vagrant, with virtual machines
 
-    def parts(self, on: On) -> list[Part]:
+    def actions(self, site: Site) -> list[Action]:
         return [
-            Part(HOST, self.inject(on), self.heal(on), self.healed(on)),
-            Part(on.node.name, "", back.bring_back(on), back.are_back(on), timed=False),
-            *back.repointing(on),
+            Action(None, self.inject(site), self.heal(site), self.healed(site)),
+            Action(site.node.name, "", back.bring_back(site), back.are_back(site), timed=False),
+            *back.repointing(site),
         ]
 
-    def inject(self, on: On) -> str:
-        if on.lab.provider != "docker":
-            return f"vagrant {self.vagrant} {on.node.name}"
+    def inject(self, site: Site) -> str:
+        if site.lab.provider != "docker":
+            return f"vagrant {self.vagrant} {site.node.name}"
         return lines(
-            only_ours(on.lab, on.node), f"docker {self.docker} {machine(on.lab, on.node)} >/dev/null"
+            only_ours(site.lab, site.node), f"docker {self.docker} {machine(site.lab, site.node)} >/dev/null"
         )
 
-    def heal(self, on: On) -> str:
-        if on.lab.provider != "docker":
-            return f"vagrant up {on.node.name}"
+    def heal(self, site: Site) -> str:
+        if site.lab.provider != "docker":
+            return f"vagrant up {site.node.name}"
         # `docker start` does nothing to a node that runs.
-        return lines(only_ours(on.lab, on.node), f"docker start {machine(on.lab, on.node)} >/dev/null")
+        return lines(
+            only_ours(site.lab, site.node), f"docker start {machine(site.lab, site.node)} >/dev/null"
+        )
 
-    def healed(self, on: On) -> str:
-        if on.lab.provider != "docker":
-            return f"vagrant status {on.node.name} --machine-readable | grep -q ',state,running'"
-        state = f"docker inspect -f '{{{{.State.Status}}}}' {machine(on.lab, on.node)}"
-        return lines(only_ours(on.lab, on.node), f'now=$({state}); echo "$now"; [ "$now" = running ]')
+    def healed(self, site: Site) -> str:
+        if site.lab.provider != "docker":
+            return f"vagrant status {site.node.name} --machine-readable | grep -q ',state,running'"
+        state = f"docker inspect -f '{{{{.State.Status}}}}' {machine(site.lab, site.node)}"
+        return lines(only_ours(site.lab, site.node), f'now=$({state}); echo "$now"; [ "$now" = running ]')
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,11 @@ class PowerCut(NodeFault):
 class OrderlyFault(NodeFault):
     """A node that its engine takes down in its own time."""
 
-    def heal(self, on: On) -> str:
-        if on.lab.provider != "docker":
-            return super().heal(on)
-        up = script("stays_up.sh", machine=machine(on.lab, on.node))
-        return lines(only_ours(on.lab, on.node), waiting(on), up)
+    def heal(self, site: Site) -> str:
+        if site.lab.provider != "docker":
+            return super().heal(site)
+        up = script("stays_up.sh", machine=machine(site.lab, site.node))
+        return lines(only_ours(site.lab, site.node), waiting(site), up)
 
 
 @dataclass(frozen=True)
@@ -104,16 +106,16 @@ class Freeze(NodeFault):
     docker: ClassVar[str] = "pause"
     vagrant: ClassVar[str] = ""
 
-    def refusal(self, on: On) -> str | None:
-        if on.lab.provider != "docker":
-            return f"only a container node can be frozen; these are of {on.lab.provider}"
+    def refusal(self, site: Site) -> str | None:
+        if site.lab.provider != "docker":
+            return f"only a container node can be frozen; these are of {site.lab.provider}"
         return None
 
-    def heal(self, on: On) -> str:
-        name = machine(on.lab, on.node)
+    def heal(self, site: Site) -> str:
+        name = machine(site.lab, site.node)
         paused = f"[ \"$(docker inspect -f '{{{{.State.Paused}}}}' {name})\" = true ]"
         return lines(
-            only_ours(on.lab, on.node),
+            only_ours(site.lab, site.node),
             f"if {paused}; then docker unpause {name} >/dev/null; fi",
-            super().heal(on),
+            super().heal(site),
         )

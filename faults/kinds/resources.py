@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from faults.example import Example
-from faults.fault import Fault, On, here, lines, unit, within
+from faults.fault import Fault, Site, here, lines, unit, within
 
 FREE_MEMORY = 512  # MiB that a memory hog leaves
 FREE_DISK = 1024  # MiB that a disk fill leaves
@@ -21,20 +21,20 @@ class UnitFault(Fault):
 
     takes: ClassVar[str] = "nodes"
 
-    def program(self, on: On) -> str:
+    def program(self, site: Site) -> str:
         raise NotImplementedError
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         return lines(
-            here(self.program(on), f"{on.home}/program"),
-            unit(on, "load", f"/bin/bash {on.home}/program"),
+            here(self.program(site), f"{site.home}/program"),
+            unit(site, "load", f"/bin/bash {site.home}/program"),
         )
 
-    def heal(self, on: On) -> str:
-        return f"systemctl stop {on.mark}-load 2>/dev/null"
+    def heal(self, site: Site) -> str:
+        return f"systemctl stop {site.mark}-load 2>/dev/null"
 
-    def healed(self, on: On) -> str:
-        return f"if systemctl is-active -q {on.mark}-load; then echo the load runs; exit 1; fi"
+    def healed(self, site: Site) -> str:
+        return f"if systemctl is-active -q {site.mark}-load; then echo the load runs; exit 1; fi"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Cpu(UnitFault):
     def __post_init__(self) -> None:
         within("processors", self.workers, 1, 64, "")
 
-    def program(self, on: On) -> str:
+    def program(self, site: Site) -> str:
         return f"for _ in $(seq {self.workers}); do (while :; do :; done) & done; wait"
 
 
@@ -65,15 +65,15 @@ class Memory(UnitFault):
     def __post_init__(self) -> None:
         within("memory", self.mb, 1, 65536, "MiB")
 
-    def program(self, on: On) -> str:
+    def program(self, site: Site) -> str:
         return f"exec python3 -c 'import time; held = b\"x\" * ({self.mb} << 20); time.sleep(3600)'"
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         free = "$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)"
         return lines(
             f"[ {free} -ge {self.mb + FREE_MEMORY} ] || "
             f'{{ echo "{FREE_MEMORY} MiB must stay free; there are {free}" >&2; exit 75; }}',
-            super().inject(on),
+            super().inject(site),
         )
 
 
@@ -92,19 +92,19 @@ class Disk(Fault):
     def __post_init__(self) -> None:
         within("disk", self.mb, 1, 1_048_576, "MiB")
 
-    def inject(self, on: On) -> str:
-        free = f"$(df -m --output=avail {on.home} | tail -1 | tr -d ' ')"
+    def inject(self, site: Site) -> str:
+        free = f"$(df -m --output=avail {site.home} | tail -1 | tr -d ' ')"
         return lines(
             f"[ {free} -ge {self.mb + FREE_DISK} ] || "
             f'{{ echo "{FREE_DISK} MiB must stay free; there are {free}" >&2; exit 75; }}',
-            f"fallocate -l {self.mb}M {on.home}/fill",
+            f"fallocate -l {self.mb}M {site.home}/fill",
         )
 
-    def heal(self, on: On) -> str:
-        return f"rm -f {on.home}/fill"
+    def heal(self, site: Site) -> str:
+        return f"rm -f {site.home}/fill"
 
-    def healed(self, on: On) -> str:
-        return f"test ! -e {on.home}/fill"
+    def healed(self, site: Site) -> str:
+        return f"test ! -e {site.home}/fill"
 
 
 @dataclass(frozen=True)
@@ -119,26 +119,27 @@ class Clock(Fault):
     def __post_init__(self) -> None:
         within("clock step", self.by, -86_400, 86_400, "s")
 
-    def refusal(self, on: On) -> str | None:
-        if on.lab.provider == "docker":
+    def refusal(self, site: Site) -> str | None:
+        if site.lab.provider == "docker":
             return "a container node has no clock of its own: it would be the host's"
         return None
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         boot = "awk -v now=$(date +%s.%N) '{ printf \"%.3f\\n\", now - $1 }' /proc/uptime"
         return lines(
             "systemctl stop systemd-timesyncd chrony 2>/dev/null",
-            f"{boot} >{on.home}/boot || exit 1",
+            f"{boot} >{site.home}/boot || exit 1",
             f'date -s "{self.by} seconds" >/dev/null',
         )
 
-    def heal(self, on: On) -> str:
-        true_time = f"awk -v boot=$(cat {on.home}/boot) '{{ printf \"%.3f\", boot + $1 }}' /proc/uptime"
+    def heal(self, site: Site) -> str:
+        true_time = f"awk -v boot=$(cat {site.home}/boot) '{{ printf \"%.3f\", boot + $1 }}' /proc/uptime"
         return lines(
-            f'if [ -s {on.home}/boot ]; then date -s "@$({true_time})" >/dev/null && rm {on.home}/boot; fi',
+            f"if [ -s {site.home}/boot ]; then",
+            f'date -s "@$({true_time})" >/dev/null && rm {site.home}/boot\nfi',
             "systemctl start systemd-timesyncd chrony 2>/dev/null",
             "true",
         )
 
-    def healed(self, on: On) -> str:
-        return f"test ! -e {on.home}/boot"
+    def healed(self, site: Site) -> str:
+        return f"test ! -e {site.home}/boot"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from faults.example import Example, slow
-from faults.fault import SCRIPTS, Fault, On, here, lines, unit, waiting, within
+from faults.fault import SCRIPTS, Fault, Site, here, lines, unit, waiting, within
 from faults.kinds.network import Rules, none_left, port_of, put, take_away
 
 PROXY = SCRIPTS / "delay_proxy.py"
@@ -22,19 +22,19 @@ case $now in
 esac"""
 
 
-def handle(on: On) -> str:
+def handle(site: Site) -> str:
     """The number of this fault's qdisc, of the fault's id; `tc` shows it without leading zeros."""
-    return f"{int(on.id[:4], 16):x}:"
+    return f"{int(site.id[:4], 16):x}:"
 
 
-def remove_qdisc(on: On) -> str:
+def remove_qdisc(site: Site) -> str:
     # Unreachable interface: nothing of ours is on it.
-    mine = f"tc qdisc show dev $dev root | grep -q ' {handle(on)} '"
-    return f"{on.device} || exit 0\nif {mine}; then tc qdisc del dev $dev root; fi"
+    mine = f"tc qdisc show dev $dev root | grep -q ' {handle(site)} '"
+    return f"{site.device} || exit 0\nif {mine}; then tc qdisc del dev $dev root; fi"
 
 
-def no_qdisc(on: On) -> str:
-    return f"if tc qdisc show | grep ' {handle(on)} '; then exit 1; fi"
+def no_qdisc(site: Site) -> str:
+    return f"if tc qdisc show | grep ' {handle(site)} '; then exit 1; fi"
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,20 @@ class Rate(Fault):
     def __post_init__(self) -> None:
         within("rate", self.kbit, 8, 1_000_000, "kbit/s")
 
-    def inject(self, on: On) -> str:
+    def inject(self, site: Site) -> str:
         burst = max(5000, self.kbit * 1000 // 8 // 100)  # bytes: some packets, or what a tick lets through
         shape = f"tbf rate {self.kbit}kbit burst {burst} latency 400ms"
         return lines(
-            f"{on.device} || exit 1", FREE_QDISC, f"tc qdisc add dev $dev root handle {handle(on)} {shape}"
+            f"{site.device} || exit 1",
+            FREE_QDISC,
+            f"tc qdisc add dev $dev root handle {handle(site)} {shape}",
         )
 
-    def heal(self, on: On) -> str:
-        return remove_qdisc(on)
+    def heal(self, site: Site) -> str:
+        return remove_qdisc(site)
 
-    def healed(self, on: On) -> str:
-        return no_qdisc(on)
+    def healed(self, site: Site) -> str:
+        return no_qdisc(site)
 
 
 @dataclass(frozen=True)
@@ -81,48 +83,48 @@ class Delay(Fault):
         within("delay", self.ms, 1, 10_000, "ms")
         within("port", self.port, 0, 65535, "")
 
-    def refusal(self, on: On) -> str | None:
-        if on.container and not port_of(on, self.port):
-            return f"{on.container.name} publishes no port, and none was given (port=80)"
+    def refusal(self, site: Site) -> str | None:
+        if site.container and not port_of(site, self.port):
+            return f"{site.container.name} publishes no port, and none was given (port=80)"
         return None
 
-    def inject(self, on: On) -> str:
-        if port_of(on, self.port):
-            return lines(f"{on.device} || exit 1", self._proxy(on))
-        netem = f"tc qdisc add dev $dev root handle {handle(on)} netem delay {self.ms}ms"
+    def inject(self, site: Site) -> str:
+        if port_of(site, self.port):
+            return lines(f"{site.device} || exit 1", self._proxy(site))
+        netem = f"tc qdisc add dev $dev root handle {handle(site)} netem delay {self.ms}ms"
         return lines(
-            f"{on.device} || exit 1",
+            f"{site.device} || exit 1",
             FREE_QDISC,
             f"{netem} 2>/dev/null && exit 0",
             "echo 'the kernel has no netem: a proxy delays TCP connections'",
-            self._proxy(on),
+            self._proxy(site),
         )
 
-    def _proxy(self, on: On) -> str:
-        port = port_of(on, self.port)
+    def _proxy(self, site: Site) -> str:
+        port = port_of(site, self.port)
         only = f"-p tcp --dport {port}" if port else "-p tcp"
         turn = Rules(
             "nat", {"PREROUTING": "-i $dev"}, {"PREROUTING": (f"{only} -j REDIRECT --to-ports $at",)}
         )
         return lines(
-            here(PROXY.read_text(), f"{on.home}/proxy.py"),
-            unit(on, "proxy", f"python3 {on.home}/proxy.py {self.ms} {on.home}/proxy.port"),
-            waiting(on),
-            f"until_true 5 test -s {on.home}/proxy.port",
-            f'at=$(cat {on.home}/proxy.port) || {{ echo "the proxy did not start" >&2; exit 1; }}',
-            put(on, turn),
+            here(PROXY.read_text(), f"{site.home}/proxy.py"),
+            unit(site, "proxy", f"python3 {site.home}/proxy.py {self.ms} {site.home}/proxy.port"),
+            waiting(site),
+            f"until_true 5 test -s {site.home}/proxy.port",
+            f'at=$(cat {site.home}/proxy.port) || {{ echo "the proxy did not start" >&2; exit 1; }}',
+            put(site, turn),
         )
 
-    def heal(self, on: On) -> str:
+    def heal(self, site: Site) -> str:
         return lines(
-            take_away(on, "nat"),
-            f"systemctl stop {on.mark}-proxy 2>/dev/null",
-            f"({remove_qdisc(on)})",
+            take_away(site, "nat"),
+            f"systemctl stop {site.mark}-proxy 2>/dev/null",
+            f"({remove_qdisc(site)})",
         )
 
-    def healed(self, on: On) -> str:
+    def healed(self, site: Site) -> str:
         return lines(
-            none_left(on, "nat"),
-            no_qdisc(on),
-            f"if systemctl is-active -q {on.mark}-proxy; then echo the proxy runs; exit 1; fi",
+            none_left(site, "nat"),
+            no_qdisc(site),
+            f"if systemctl is-active -q {site.mark}-proxy; then echo the proxy runs; exit 1; fi",
         )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from faults import FAULTS, Fault, made
-from faults.fault import HOST, On
+from faults.fault import Site
 from faults.harness import Harness, Plan, plan
 from faults.kinds.shaping import handle, no_qdisc, remove_qdisc
 from faults.targets import Snapshot
@@ -64,8 +64,8 @@ def test_a_fault_is_a_frozen_record_that_says_what_it_does(name: str) -> None:
 @pytest.mark.parametrize("name", POSSIBLE)
 def test_every_script_is_shell(name: str, lab: Lab, snapshot: Snapshot) -> None:
     made_plan = planned(name, lab, snapshot)
-    for part in made_plan.parts:
-        for script in (made_plan.script(part), undone(made_plan.id, part)):
+    for action in made_plan.actions:
+        for script in (made_plan.script(action), undone(made_plan.id, action)):
             done = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=False)
             assert (done.returncode, done.stderr) == (0, "")
 
@@ -73,12 +73,12 @@ def test_every_script_is_shell(name: str, lab: Lab, snapshot: Snapshot) -> None:
 @pytest.mark.parametrize("name", POSSIBLE)
 def test_the_timer_is_armed_before_the_fault(name: str, lab: Lab, snapshot: Snapshot) -> None:
     made_plan = planned(name, lab, snapshot)
-    for part in (part for part in made_plan.parts if part.inject and part.place != HOST):
-        script = made_plan.script(part)
+    for action in (action for action in made_plan.actions if action.inject and action.place is not None):
+        script = made_plan.script(action)
         guard, timer, fault = (
             script.index("/etc/lab/name"),
             script.index(f"--unit=lab-fault-{made_plan.id} --on-active=35"),
-            script.rindex(part.inject),
+            script.rindex(action.inject),
         )
         assert guard < timer < fault
 
@@ -92,12 +92,12 @@ def test_on_a_slow_host_a_fault_lasts_as_long_and_is_given_more_time_to_be_undon
 ) -> None:
     def waits() -> list[float]:
         made_plan = planned(name, lab, snapshot)
-        scripts = [text for part in made_plan.parts for text in (part.heal, part.healed)]
+        scripts = [text for action in made_plan.actions for text in (action.heal, action.healed)]
         return [float(next(filter(None, found))) for text in scripts for found in re.findall(WAITS, text)]
 
     def timers() -> set[float]:
         made_plan = planned(name, lab, snapshot)
-        scripts = [made_plan.script(part) for part in made_plan.parts]
+        scripts = [made_plan.script(action) for action in made_plan.actions]
         return {float(after) for text in scripts for after in re.findall(r"--on-active=(\S+)", text)}
 
     once, ends = waits(), timers()
@@ -109,9 +109,9 @@ def test_on_a_slow_host_a_fault_lasts_as_long_and_is_given_more_time_to_be_undon
 @pytest.mark.parametrize("name", POSSIBLE)
 def test_an_undo_carries_the_id_or_names_its_containers(name: str, lab: Lab, snapshot: Snapshot) -> None:
     made_plan = planned(name, lab, snapshot)
-    for part in made_plan.parts:
-        script = undone(made_plan.id, part)
-        assert made_plan.id in script or part.place == HOST
+    for action in made_plan.actions:
+        script = undone(made_plan.id, action)
+        assert made_plan.id in script or action.place is None
         assert not re.search(
             r"iptables .*-F(?! LAB)|iptables -X|docker rm|docker (un)?pause \$\(|killall|pkill", script
         )
@@ -119,11 +119,11 @@ def test_an_undo_carries_the_id_or_names_its_containers(name: str, lab: Lab, sna
 
 @pytest.mark.parametrize("name", [name for name in POSSIBLE if FAULTS[name].by_network])
 def test_the_network_is_touched_on_the_lab_interface_only(name: str, lab: Lab, snapshot: Snapshot) -> None:
-    for part in planned(name, lab, snapshot).parts:
-        assert "ip -o -4 addr show to 10.100.199." in part.inject
-        hooks = re.findall(r"^-I (\w+) 1 (.*?) -m comment", part.inject, re.MULTILINE)
+    for action in planned(name, lab, snapshot).actions:
+        assert "ip -o -4 addr show to 10.100.199." in action.inject
+        hooks = re.findall(r"^-I (\w+) 1 (.*?) -m comment", action.inject, re.MULTILINE)
         assert all(match in ("-i $dev", "-o $dev") for _, match in hooks)
-        assert all("dev $dev" in line for line in re.findall(r"tc qdisc add.*", part.inject))
+        assert all("dev $dev" in line for line in re.findall(r"tc qdisc add.*", action.inject))
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -222,7 +222,7 @@ def test_what_cannot_be_is_refused_with_its_reason(
 def test_other_providers_have_a_clock_of_their_own_and_cannot_be_frozen(lab: Lab, snapshot: Snapshot) -> None:
     other = dataclasses.replace(lab, provider="libvirt")
     clock = plan(other, snapshot, made("clock"), "swarm-node-01", 30, chance=random.Random(1))
-    assert 'date -s "60 seconds"' in clock.parts[0].inject
+    assert 'date -s "60 seconds"' in clock.actions[0].inject
     with pytest.raises(CheckFailed, match="only a container node can be frozen"):
         plan(other, snapshot, made("freeze"), "swarm-node-01", 30, chance=random.Random(1))
 
@@ -230,7 +230,7 @@ def test_other_providers_have_a_clock_of_their_own_and_cannot_be_frozen(lab: Lab
 @pytest.mark.parametrize("name", ["power-cut", "halt", "reboot"])
 def test_virtual_machines_are_vagrants(name: str, lab: Lab, snapshot: Snapshot) -> None:
     other = dataclasses.replace(lab, provider="libvirt")
-    host, *_ = plan(other, snapshot, made(name), "swarm-node-01", 30, chance=random.Random(1)).parts
+    host, *_ = plan(other, snapshot, made(name), "swarm-node-01", 30, chance=random.Random(1)).actions
     assert host.inject.startswith("vagrant ")
     assert host.heal == "vagrant up swarm-node-01"
 
@@ -255,8 +255,8 @@ def test_when_the_live_color_was_taken_down_nginx_is_told_its_new_port_last(
 ) -> None:
     where = "the live color" if FAULTS[name].takes == "a container" else "the node of the live color"
     made_plan = plan(lab, snapshot, made(name), where, 30, chance=random.Random(1))
-    assert [(part.place, part.last) for part in made_plan.parts][-1] == ("swarm-master", True)
-    assert f"--unit=lab-fault-{made_plan.id}-last --on-active=40" in made_plan.script(made_plan.parts[-1])
+    assert [(action.place, action.last) for action in made_plan.actions][-1] == ("swarm-master", True)
+    assert f"--unit=lab-fault-{made_plan.id}-last --on-active=40" in made_plan.script(made_plan.actions[-1])
 
 
 @pytest.mark.parametrize("name", TAKEN_DOWN)
@@ -279,7 +279,7 @@ def test_what_is_undone_last_is_armed_before_anything_is_broken(
     for shell in (host, *shells.values()):
         shell.run = noting(shell)  # type: ignore[method-assign]
     harness.begin(planned)
-    assert order[0] == planned.script(planned.parts[-1])
+    assert order[0] == planned.script(planned.actions[-1])
     assert len(order) > 1
 
 
@@ -290,7 +290,7 @@ def test_when_the_live_color_kept_its_port_nginx_is_left_alone(
     name: str, where: str, lab: Lab, snapshot: Snapshot
 ) -> None:
     made_plan = plan(lab, snapshot, made(name), where, 30, chance=random.Random(1))
-    assert not any(part.last for part in made_plan.parts)
+    assert not any(action.last for action in made_plan.actions)
 
 
 class Odd(Fault):
@@ -307,7 +307,7 @@ def test_the_base_answers_no_scripts_of_its_own() -> None:
     ("id", "shown"), [("0674abcd", "674:"), ("0001abcd", "1:"), ("e120abcd", "e120:"), ("00f0abcd", "f0:")]
 )
 def test_a_qdisc_is_looked_for_as_tc_shows_it(id: str, shown: str, lab: Lab) -> None:
-    on = On(id, lab, lab.master, 30)
-    assert handle(on) == shown
-    for script in (remove_qdisc(on), no_qdisc(on)):
+    site = Site(id, lab, lab.master, 30)
+    assert handle(site) == shown
+    for script in (remove_qdisc(site), no_qdisc(site)):
         assert f"grep -q ' {shown} '" in script or f"grep ' {shown} '" in script

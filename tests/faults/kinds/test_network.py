@@ -35,17 +35,17 @@ def test_one_way_drops_only_what_the_first_sends(lab: Lab, snapshot: Snapshot) -
     made_plan = plan(
         lab, snapshot, made("one-way"), "swarm-node-01 -> the master", 30, chance=random.Random(1)
     )
-    master, node = made_plan.places
+    master, node = made_plan.sites
     assert (master.silent, master.unheard) == (("10.100.199.201",), ())
     assert (node.silent, node.unheard) == ((), ("10.100.199.200",))
 
 
 def test_a_bridge_leaves_its_own_node_alone(lab: Lab, snapshot: Snapshot) -> None:
     made_plan = plan(lab, snapshot, made("bridge"), "the master", 30, chance=random.Random(1))
-    assert "swarm-master" not in {on.node.name for on in made_plan.places}
+    assert "swarm-master" not in {site.node.name for site in made_plan.sites}
 
 
 def test_a_container_is_cut_at_the_port_it_publishes(lab: Lab, snapshot: Snapshot) -> None:
     made_plan = plan(lab, snapshot, made("port-block"), "the database", 30, chance=random.Random(1))
-    [part] = made_plan.parts
-    assert (part.place, "-p tcp --dport 27017 -j DROP" in part.inject) == ("swarm-node-03", True)
+    [action] = made_plan.actions
+    assert (action.place, "-p tcp --dport 27017 -j DROP" in action.inject) == ("swarm-node-03", True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from faults.fault import On
+from faults.fault import Site
 from faults.kinds import back
 from faults.targets import Container
 from lab import config
@@ -57,8 +57,8 @@ def lab(played: Any) -> Lab:
     return Lab(played)
 
 
-def on(*hit: Container) -> On:
-    return On("0123abcd", LAB, NODE, 5, running=hit, live=LIVE)
+def site(*hit: Container) -> Site:
+    return Site("0123abcd", LAB, NODE, 5, running=hit, live=LIVE)
 
 
 def started(lab: Lab) -> list[str]:
@@ -66,7 +66,7 @@ def started(lab: Lab) -> list[str]:
 
 
 def test_what_ran_is_started_again_and_seen_to_run(lab: Lab) -> None:
-    place = on(FRONT, BLUE, DB, REGISTRATOR)
+    place = site(FRONT, BLUE, DB, REGISTRATOR)
     assert lab.run(back.are_back(place)).stdout == "booksfe_blue_1 is exited\n"
     assert lab.run(back.bring_back(place)).returncode == 0
     assert started(lab) == ["fe", "bl", "db", "re"]
@@ -79,40 +79,40 @@ def test_a_color_of_any_service_stays_down_when_the_other_went_live(
     service: str, hit: Container, lab: Lab
 ) -> None:
     lab.live[service] = "green"
-    assert lab.run(back.bring_back(on(hit))).returncode == 0
+    assert lab.run(back.bring_back(site(hit))).returncode == 0
     assert started(lab) == []
-    assert lab.run(back.are_back(on(hit))).returncode == 0
+    assert lab.run(back.are_back(site(hit))).returncode == 0
 
 
 def test_a_database_stays_down_when_one_of_its_name_runs_elsewhere(lab: Lab) -> None:
     lab.live["books-service"] = "green"  # which says nothing of the database
     lab.swarm = "other swarm-node-03/booksservice_db_1"
-    lab.run(back.bring_back(on(DB)))
+    lab.run(back.bring_back(site(DB)))
     assert started(lab) == []
     lab.swarm = "db swarm-node-01/booksservice_db_1"  # it is the same one, as Swarm still has it
-    lab.run(back.bring_back(on(DB)))
+    lab.run(back.bring_back(site(DB)))
     assert started(lab) == ["db"]
 
 
 def test_a_container_of_no_service_is_never_replaced(lab: Lab) -> None:
     lab.swarm = "other swarm-node-03/registrator"
-    lab.run(back.bring_back(on(REGISTRATOR)))
+    lab.run(back.bring_back(site(REGISTRATOR)))
     assert started(lab) == ["re"]
 
 
 def test_what_is_gone_is_back_and_what_is_paused_goes_on(lab: Lab) -> None:
     del lab.states["bl"]
     lab.states["db"] = "paused"
-    assert lab.run(back.bring_back(on(BLUE, DB))).returncode == 0
+    assert lab.run(back.bring_back(site(BLUE, DB))).returncode == 0
     assert lab.played.calls("unpause", "docker start") == ["docker unpause db"]
     lab.states["db"] = "running"
-    assert lab.run(back.are_back(on(BLUE, DB))).returncode == 0
+    assert lab.run(back.are_back(site(BLUE, DB))).returncode == 0
 
 
 @pytest.mark.parametrize(
     ("hit", "services"), [((BLUE,), 1), ((FRONT, BLUE), 2), ((DB,), 0), ((REGISTRATOR,), 0)]
 )
 def test_nginx_is_told_of_each_live_color_that_was_hit(hit: tuple[Container, ...], services: int) -> None:
-    parts = back.repointing(on(*hit))
-    assert len(parts) == min(services, 1)
-    assert sum(part.heal.count("until_true 10 turn") for part in parts) == services
+    actions = back.repointing(site(*hit))
+    assert len(actions) == min(services, 1)
+    assert sum(action.heal.count("until_true 10 turn") for action in actions) == services
