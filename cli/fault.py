@@ -64,11 +64,8 @@ def show_history(form: str) -> None:
 
 def _show(shown: Iterable[Injected], form: str) -> None:
     if form == "json":
-        click.echo(
-            json.dumps(
-                [{**vars(one), "undo": [action.where for action in one.undo]} for one in shown], indent=2
-            )
-        )
+        told = [{**vars(one), "undo": [action.place or "host" for action in one.undo]} for one in shown]
+        click.echo(json.dumps(told, indent=2))
         return
     table = Table("id", "fault", "target", "on", "begun", "deadline", "phase", "seen", box=None)
     for one in shown:
