@@ -16,10 +16,11 @@ from typing import Any, NoReturn
 
 import yaml
 
-from lab.errors import ConfigError, nearest
-from lab.model import Lab, Node, Service
+from lab.errors import ConfigError, nearest, shown
+from lab.model import COLORS, DATABASE, Lab, Node, Service
 
 LAB_FILE = Path(__file__).with_name("lab.yml")
+MOST_CHARACTERS = 100_000
 
 PROVIDERS = ("docker", "libvirt", "virtualbox")
 ROLES = ("master", "node")
@@ -61,11 +62,23 @@ class Keys:
 
 Spec = Text | OneOf | Number | Flag | ListOf | Keys
 
+# Words that mean something else where names of nodes and services are used.
+NO_NODE = ("localhost",)
+COMPONENTS = (
+    *("backup", "base", "consul", "docker", "healing", "jenkins", "machine", "mongo", "nginx", "node"),
+    *("registrator", "registry", "service", "swarm"),
+)
+PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+
 NAME = Text(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", "small letters, digits and hyphens, starting with a letter")
 ADDRESS = Text(r"\d+\.\d+\.\d+\.\d+", "an IPv4 address such as 10.100.199.200")
 SUBNET = Text(r"\d+\.\d+\.\d+\.\d+/\d+", "an IPv4 network such as 10.100.199.0/24")
-URL_PATH = Text(r"/|(/[A-Za-z0-9._~-]+)+", "a path such as / or /api/v1/books, with no slash at its end")
-RELEASE = Text(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", 'a release in quotes, such as "1.0"')
+URL_PATH = Text(
+    r"/|(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+", "a path such as / or /api/v1/books, with no slash at its end"
+)
+RELEASE = Text(
+    r"(?!latest$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", 'a release in quotes, such as "1.0", and not latest'
+)
 
 SCHEMA = Keys(
     {
@@ -129,7 +142,7 @@ def _said(node: yaml.Node) -> str:
         return "keys with values"
     if isinstance(node, yaml.SequenceNode):
         return "a list"
-    return f'"{node.value}"' if node.value else "nothing"
+    return shown(node.value) if node.value else "nothing"
 
 
 def _reject(node: yaml.Node, where: str, allowed: str, hint: str = "") -> NoReturn:
@@ -166,7 +179,7 @@ def _walk_keys(node: yaml.Node, spec: Keys, where: str) -> Item:
         key = key_node.value if isinstance(key_node, yaml.ScalarNode) else _said(key_node)
         path = f"{where}.{key}" if where else key
         if key not in spec.keys:
-            raise _Wrong(_line(key_node), f'unknown key "{path}"{nearest(key, spec.keys)}', allowed)
+            raise _Wrong(_line(key_node), f"unknown key {shown(path)}{nearest(key, spec.keys)}", allowed)
         if key in found:
             raise _Wrong(
                 _line(key_node), f'key "{path}" is given twice, first in line {found[key].line}', allowed
@@ -254,7 +267,7 @@ def _check_addresses(lab: Item) -> None:
         try:
             address = ipaddress.IPv4Address(item.value)
         except ValueError as error:
-            raise _Wrong(item.line, f'{where} is "{item.value}"', ADDRESS.allowed) from error
+            raise _Wrong(item.line, f"{where} is {shown(item.value)}", ADDRESS.allowed) from error
         if address not in subnet:
             raise _Wrong(item.line, f"{where} {address} is outside the subnet {subnet}", allowed)
         if address in reserved:
@@ -268,7 +281,10 @@ def _subnet(item: Item) -> ipaddress.IPv4Network:
     try:
         subnet = ipaddress.IPv4Network(item.value)
     except ValueError as error:
-        raise _Wrong(item.line, f'subnet is "{item.value}": {error}', SUBNET.allowed) from error
+        raise _Wrong(item.line, f"subnet is {shown(item.value)}: {error}", SUBNET.allowed) from error
+    if not any(subnet.subnet_of(private) for private in PRIVATE):
+        allowed = "a private network: a part of " + ", ".join(map(str, PRIVATE))
+        raise _Wrong(item.line, f"subnet is {subnet}: its addresses are somebody's", allowed)
     if not SMALLEST_PREFIX <= subnet.prefixlen <= LARGEST_PREFIX:
         raise _Wrong(
             item.line, f'subnet is "{item.value}"', f"a network from /{SMALLEST_PREFIX} to /{LARGEST_PREFIX}"
@@ -289,6 +305,31 @@ def _check_roles(lab: Item) -> None:
         raise _Wrong(line, f"nodes: {name} has another role beside master", "the master is not a swarm node")
     if not any("node" in node["roles"].plain() for node in nodes):
         raise _Wrong(nodes.line, "nodes: none has the role node", "at least one node with the role node")
+
+
+def _check_names(lab: Item) -> None:
+    """Nobody is called like something else: a component, a node, a part of another service."""
+    for node in lab["nodes"]:
+        if node["name"].value in NO_NODE:
+            raise _Wrong(
+                node["name"].line, f"nodes: {shown(node['name'].value)} is this host", "another name"
+            )
+    taken = dict.fromkeys(COMPONENTS, "a component of the lab")
+    taken |= dict.fromkeys((node["name"].value for node in lab["nodes"]), "a node")
+    projects: dict[str, str] = {}
+    for item in lab["services"]:
+        service = Service(**item.plain())
+        line, what = item["name"].line, f'services: name "{service.name}"'
+        names = {service.name, *map(service.registered, (DATABASE, *COLORS))}
+        for name in sorted(names & taken.keys()):
+            raise _Wrong(line, f'{what}: "{name}" is the name of {taken[name]}', "another name")
+        if service.project in projects:
+            other = projects[service.project]
+            raise _Wrong(
+                line, f'{what}: its containers would be called like those of "{other}"', "another name"
+            )
+        projects[service.project] = service.name
+        taken |= dict.fromkeys(names, f'a part of the service "{service.name}"')
 
 
 # --- the way in -------------------------------------------------------------------------------------------
@@ -312,7 +353,10 @@ def load(path: Path | None = None) -> Lab:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ConfigError(f"{path} is not a file", try_next="name another file in LAB_FILE")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(MOST_CHARACTERS + 1)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}", try_next="name another file in LAB_FILE"
@@ -321,6 +365,9 @@ def _read(path: Path) -> str:
         raise ConfigError(
             f"{path} cannot be read: it is not UTF-8 text", try_next="save it as UTF-8"
         ) from error
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigError(f"{path} is longer than {MOST_CHARACTERS} characters", try_next="a lab file")
+    return text
 
 
 def _checked(text: str) -> Item:
@@ -331,6 +378,7 @@ def _checked(text: str) -> Item:
     _check_duplicates(lab)
     _check_addresses(lab)
     _check_roles(lab)
+    _check_names(lab)
     return lab
 
 
@@ -345,6 +393,10 @@ def _compose(text: str) -> yaml.Node | None:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise _Wrong(line, f"broken YAML: {error.reason}", "one YAML document") from error
+    except RecursionError as error:
+        raise _Wrong(1, "broken YAML: brackets in brackets without end", "one YAML document") from error
+    except (ValueError, OverflowError) as error:  # an escape that is no character
+        raise _Wrong(1, "broken YAML: an escape that is no character", "one YAML document") from error
 
 
 def _record(item: Item) -> Lab:

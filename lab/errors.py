@@ -39,7 +39,7 @@ class LabError(Exception):
             lines.append("  last seen: " + self.last_seen.strip().replace("\n", "\n             "))
         if self.try_next:
             lines.append(f"  try next:  {self.try_next}")
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
 
 class CheckFailed(LabError):
@@ -56,6 +56,21 @@ class TimedOut(LabError):
 
 class HostError(LabError):
     exit_code = 4
+
+
+def printable(text: str) -> str:
+    """What a terminal can show as it is; any other character is written as an escape. Pure."""
+    return "".join(one if one.isprintable() or one in "\n\t" else _escape(one) for one in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode()
+
+
+def shown(value: str, most: int = 60) -> str:
+    """A value that somebody gave, in quotes: one line, no more than `most` characters of it. Pure."""
+    cut = value if len(value) <= most else f"{value[:most]}... ({len(value)} characters)"
+    return '"' + printable(cut).replace("\n", "\\n") + '"'
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

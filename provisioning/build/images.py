@@ -31,7 +31,7 @@ from docker.errors import DockerException, ImageNotFound
 from docker.types import Mount
 
 from lab import engine, root
-from lab.errors import HostError, LabError
+from lab.errors import ConfigError, HostError, LabError
 from lab.model import MARK, Lab
 from lab.waiting import wait_until
 from provisioning.build.artifacts import architecture, cache_root, inputs_digest, obtain
@@ -143,7 +143,7 @@ def store_path(lab: Lab) -> Path:
 def _image(lab: Lab, name: str, release: str) -> Image:
     folder = FOLDERS / name
     if not (folder / "Dockerfile").is_file():
-        raise LabError(
+        raise ConfigError(
             f"there is no recipe for the image {name}",
             try_next=f"write provisioning/images/{name}/Dockerfile",
         )

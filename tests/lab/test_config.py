@@ -142,6 +142,41 @@ WRONG = {
     "broken YAML": ("subnet:", "subnet: [", "broken YAML"),
     "control character": ("subnet:", "subnet: \x01", "line 5: broken YAML"),
     "two documents": ("subnet:", "---\nsubnet:", "broken YAML"),
+    "no end of brackets": ("10.100.199.0/24", "[" * 1000 + "]" * 1000, "brackets in brackets without end"),
+    "an escape of no character": ("bluegreen-lab\n", '"\\U00110000"\n', "an escape that is no character"),
+    "a release called latest": ('"1.0", "1.1"] # built', '"1.0", "latest"] # built', "and not latest"),
+    "a way up in a path": ("path: /\n", "path: /a/../b\n", 'services[1].path is "/a/../b"'),
+    "a path that is a dot": ("path: /\n", "path: /.\n", 'services[1].path is "/."'),
+    "a node that is this host": ("swarm-node-02", "localhost", 'line 11: nodes: "localhost" is this host'),
+    "one project for two services": (
+        *("name: books-fe", "name: booksservice"),
+        'name "booksservice": its containers would be called like those of "books-service"',
+    ),
+    "a service like a node": ("name: books-fe", "name: swarm-master", '"swarm-master" is the name of a node'),
+    "a service like a color of another": (
+        *("name: books-fe", "name: books-service-blue"),
+        'the name of a part of the service "books-service"',
+    ),
+    "a service whose database is called like a node": (
+        *("swarm-node-02", "books-service-db"),
+        'line 15: services: name "books-service": "books-service-db" is the name of a node',
+    ),
+    "a value of two lines": ("bluegreen-lab\n", '"a\\nb"\n', 'name is "a\\nb"'),
+    "a value that colors the terminal": ("bluegreen-lab\n", '"\\e[31mred"\n', r'name is "\x1b[31mred"'),
+    "a value that turns the line": ("bluegreen-lab\n", '"\u202ebal"\n', r'name is "\u202ebal"'),
+    "a long value": ("bluegreen-lab\n", "x" * 5000 + "\n", f'name is "{"x" * 60}... (5000 characters)"'),
+    "a key that colors the terminal": ("subnet:", '"\\e[31m":', r'unknown key "\x1b[31m"'),
+    **{
+        f"a subnet that is {what}": ("10.100.199.0/24", subnet, f"subnet is {subnet}: its addresses are")
+        for what, subnet in {
+            "public": "8.8.8.0/24",
+            "this host's": "127.0.0.0/24",
+            "link-local": "169.254.3.0/24",
+            "multicast": "224.0.1.0/24",
+            "more than private": "172.0.0.0/11",
+            "everything": "0.0.0.0/8",
+        }.items()
+    },
 }
 
 
@@ -164,6 +199,27 @@ def test_an_empty_file_is_refused(text: str, tmp_path: Path) -> None:
 
 def test_a_file_that_is_a_list_is_refused(tmp_path: Path) -> None:
     assert "line 1: the file is a list" in refusal(tmp_path, "- a\n")
+
+
+@pytest.mark.parametrize("name", config.COMPONENTS)
+def test_no_service_is_called_like_a_component(name: str, tmp_path: Path) -> None:
+    said = refusal(tmp_path, GOOD.replace("name: books-fe", f"name: {name}"))
+    assert f'"{name}" is the name of a component of the lab' in said
+
+
+def test_a_node_may_be_called_like_what_is_no_name_here(tmp_path: Path) -> None:
+    text = GOOD.replace("swarm-node-02", "host").replace("swarm-node-03", "the")
+    assert {"host", "the"} <= {node.name for node in load(tmp_path, text).swarm_nodes}
+
+
+def test_a_file_without_end_is_not_read_to_its_end() -> None:
+    with pytest.raises(ConfigError, match="/dev/zero is not a file"):
+        config.load(Path("/dev/zero"))
+
+
+def test_a_file_that_is_far_too_long_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="longer than"):
+        load(tmp_path, "#" * 200_000)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
