@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections import Counter
+from typing import Any
 
 import click
 
@@ -13,8 +15,18 @@ from lab.errors import CheckFailed
 from lab.model import Lab
 
 
+class Minutes(click.FloatRange):
+    """A range that NaN is not in: it is neither below nor above anything."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number of minutes.", param, ctx)
+        return number
+
+
 @click.command()
-@click.option("--minutes", type=click.FloatRange(0, 24 * 60, min_open=True), default=10.0, show_default=True)
+@click.option("--minutes", type=Minutes(0, 24 * 60, min_open=True), default=10.0, show_default=True)
 @click.option("--seed", type=int, help="Makes every fault of a soak repeatable; else one is drawn and told.")
 @click.pass_obj
 def soak(lab: Lab, minutes: float, seed: int | None) -> None:

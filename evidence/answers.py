@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from sys import intern
-from typing import Literal
+from typing import Any, Literal, get_args
 
+from evidence.entries import MOST
 from lab.errors import LabError
 
 Outcome = Literal["ok", "fail", "unknown"]
@@ -71,13 +72,30 @@ def _parsed(text: bytes, warn: Callable[[str], None]) -> Iterator[Answer]:
             continue
         try:
             yield _answer(json.loads(line))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             warn(f"line {number} is cut short, passed over")
 
 
-def _answer(facts: dict[str, object]) -> Answer:
+def _answer(facts: dict[str, Any]) -> Answer:
     # The same few words come thousands of times: one copy of each is kept.
-    return Answer(**{key: intern(value) if isinstance(value, str) else value for key, value in facts.items()})  # type: ignore[arg-type]
+    kept: dict[str, Any] = {key: intern(one) if isinstance(one, str) else one for key, one in facts.items()}
+    answer = Answer(**kept)
+    if not _is_sound(answer):
+        raise ValueError("it cannot be an answer")
+    return answer
+
+
+def _is_sound(answer: Answer) -> bool:
+    """Each fact is of its kind, and each moment between 1970 and 3000."""
+    moments = (answer.planned, answer.sent, answer.finished)
+    words = (answer.release, answer.color, answer.node, answer.book)
+    return (
+        all(isinstance(moment, float | int) and 0 <= moment <= MOST for moment in moments)
+        and all(isinstance(word, str) for word in words)
+        and isinstance(answer.status, int | None)
+        and isinstance(answer.error, str | None)
+        and answer.outcome in get_args(Outcome)
+    )
 
 
 def read(record: Path, warn: Callable[[str], None] = lambda _: None) -> list[Answer]:

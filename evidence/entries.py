@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -16,8 +16,17 @@ TEXT, SHORT = 200, 34  # characters
 STAMP = re.compile(
     r"^[0-9][0-9/:.TZ-]+( [0-9:.]+)? ?(\[\w+\] *)?([0-9#]+: *)?([*][0-9]+ )?"
 )  # what a log line begins with
+MOST = 32_503_680_000.0  # a number is no larger: as a moment, the year 3000
+FILE_NAME = re.compile(r"[\w-][\w.-]{0,199}")  # in its own folder, and nowhere else
+FAULT_ID = re.compile(r"[\w-]{1,40}")  # it becomes a part of names on nodes
+VERDICTS = ("passed", "failed", "known limit", "cut")
+UNDO = {"place", "heal", "healed", "timed", "last"}
 GOOD = {"passing", "running", "SUCCESS", "answers again"}
 BAD = {"critical", "exited", "dead", "FAILURE", "does not answer", ""}
+
+
+FileName = str  # a name and no way to another folder, or nothing
+Verdict = str  # one of VERDICTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +69,7 @@ class ScenarioBegan(Entry):
     phase: str = "begin"
     name: str = "a scenario"
     feature: str = ""
-    folder: str = ""
+    folder: FileName = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +80,8 @@ class ScenarioEnded(Entry):
 
     phase: str = "end"
     name: str = ""
-    folder: str = ""
-    verdict: str
+    folder: FileName = ""
+    verdict: Verdict
     seconds: float
     judged: dict[str, Any] | None = None
     entries: int = 0
@@ -97,7 +106,7 @@ class ProbeBegan(Entry):
 
     kinds = ("probe",)
 
-    record: str
+    record: FileName
     path: str = ""
     rate: float = 0.0
 
@@ -106,7 +115,7 @@ class ProbeBegan(Entry):
 class EvidenceKept(Entry):
     kinds = ("evidence",)
 
-    file: str
+    file: FileName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +135,20 @@ class FaultPhase(Entry):
     deadline: float | None = None
     undo: tuple[dict[str, Any], ...] | None = None
     detail: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an undo that cannot be what it was written as: it becomes scripts."""
+        super().__post_init__()
+        if not FAULT_ID.fullmatch(self.id):
+            raise ValueError(f"{self.id!r} is no fault's id")
+        for action in self.undo or ():
+            if not (isinstance(action, dict) and action.keys() == UNDO and _is_undo(**action)):
+                raise ValueError(f"{action!r} undoes nothing")
+
+
+def _is_undo(place: Any, heal: Any, healed: Any, timed: Any, last: Any) -> bool:
+    texts = isinstance(heal, str) and isinstance(healed, str) and isinstance(place, str | None)
+    return texts and isinstance(timed, bool) and isinstance(last, bool)
 
 
 # --- of the watchers ----------------------------------------------------------------------------------------
@@ -289,7 +312,7 @@ EVERY: tuple[type[Entry], ...] = (
     *(StepPhase, ProbeBegan, EvidenceKept, FaultPhase, LogLine),
     *(Silence, CheckChange, ColorChange, ContainerChange, BuildChange),
 )
-SCENARIO: dict[object, type[Entry]] = {"begin": ScenarioBegan, "end": ScenarioEnded}
+SCENARIO: dict[str, type[Entry]] = {"begin": ScenarioBegan, "end": ScenarioEnded}
 
 
 def of(kind: str, at: float | None = None, /, **facts: Any) -> Entry:
@@ -299,14 +322,14 @@ def of(kind: str, at: float | None = None, /, **facts: Any) -> Entry:
     if chosen is not None:
         try:
             return chosen(kind=kind, at=moment, **_taken(chosen, facts))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, ArithmeticError):
             pass
     return Unknown(kind=kind, at=moment, plain=facts)
 
 
 def _chosen(kind: str, facts: dict[str, Any]) -> type[Entry] | None:
     if kind == "scenario":
-        return SCENARIO.get(facts.get("phase"))
+        return SCENARIO.get(str(facts.get("phase")))
     return next((one for one in EVERY if kind in one.kinds and (not one.tells or one.tells in facts)), None)
 
 
@@ -320,25 +343,64 @@ def _taken(chosen: type[Entry], facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _number(kind: Callable[[Any], float]) -> Callable[[Any], float]:
+    def read(value: Any) -> float:
+        number = kind(value)
+        if not abs(number) <= MOST:  # which NaN is not either
+            raise ValueError(f"{value!r} is out of bounds")
+        return number
+
+    return read
+
+
+def _one(kind: type) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if not isinstance(value, kind):
+            raise TypeError(f"{value!r} is no {kind}")
+        return value
+
+    return read
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{value!r} is no list")
+    return tuple(value)
+
+
+def _file_name(value: Any) -> str:
+    if value and not FILE_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is no file's name")
+    return str(value)
+
+
+def _verdict(value: Any) -> str:
+    if value not in VERDICTS:
+        raise ValueError(f"{value!r} is no verdict")
+    return str(value)
+
+
+# How a value of each type is read. Raises TypeError, ValueError or ArithmeticError for one that cannot be.
+READERS: dict[str, Callable[[Any], Any]] = {
+    "str": str,
+    "FileName": _file_name,
+    "Verdict": _verdict,
+    "float": _number(float),
+    "int": _number(int),
+    "bool": _one(bool),
+    "dict[str, Any]": _one(dict),
+    "tuple[str, ...]": lambda value: tuple(map(str, _several(value))),
+    "tuple[dict[str, Any], ...]": _several,
+}
+
+
 def _as(hint: str, value: Any) -> Any:
-    kind = hint.removesuffix(" | None")
-    if kind == "str":
-        return str(value)
-    if kind in ("float", "int"):
-        return float(value) if kind == "float" else int(value)
-    if kind.startswith("tuple") and isinstance(value, (list, tuple)):
-        return tuple(value)
-    if kind.startswith("dict") and isinstance(value, dict):
-        return value
-    if kind == "bool" and isinstance(value, bool):
-        return value
-    raise TypeError(f"{value!r} is no {kind}")
+    return READERS[hint.removesuffix(" | None")](value)
 
 
 HINTS = {one: {each.name: str(each.type) for each in fields(one)} for one in (*EVERY, *SCENARIO.values())}
 
 
-def unknown(entries: Iterable[Entry]) -> list[str]:
-    """The entries that no kind takes, in words."""
-    strange = [one for one in entries if isinstance(one, Unknown)]
-    return [f"an entry of the kind {one.kind!r} is not understood: {one.plain}"[:TEXT] for one in strange]
+def unknown(entry: Unknown) -> str:
+    """An entry that no kind takes, in words."""
+    return f"an entry of the kind {entry.kind!r} is not understood: {entry.plain}"[:TEXT]

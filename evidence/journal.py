@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from evidence.entries import Entry, of
+from evidence.entries import MOST, Entry, Unknown, of, unknown
 from lab import environment
+from lab.errors import LabError
 
 Written = TypeVar("Written", bound=Entry)
 
@@ -33,12 +34,14 @@ class Journal:
         self._lock = threading.Lock()
 
     def add(self, entry: Written) -> Written:
-        line = json.dumps({"at": entry.at, "kind": entry.kind, **entry.facts()}, ensure_ascii=False)
+        facts = {"at": entry.at, "kind": entry.kind, **entry.facts()}
+        # What UTF-8 cannot write is written as JSON's own escape.
+        line = json.dumps(facts, ensure_ascii=False).encode(errors="backslashreplace")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock, self.path.open("ab") as file:
             # A line that a kill cut short must not swallow the next one.
             broken = file.tell() > 0 and not _ends_a_line(self.path)
-            file.write((b"\n" if broken else b"") + line.encode() + b"\n")
+            file.write((b"\n" if broken else b"") + line + b"\n")
             file.flush()
             if self._durable:
                 os.fsync(file.fileno())
@@ -52,19 +55,35 @@ def _ends_a_line(path: Path) -> bool:
 
 
 def read(path: Path, warn: Callable[[str], None] = lambda _: None) -> list[Entry]:
-    """The entries of a journal, in order; lines cut short are passed over and told to `warn`.
+    """The entries of a journal, in order. What cannot be read is passed over and told to `warn`.
 
-    What no kind takes is among them, as Unknown.
+    What can be read but no kind takes is told too, and is among them, as Unknown. Raises LabError for a file
+    that cannot be read at all.
     """
-    if not path.exists():
+    try:
+        text = path.read_bytes().decode(errors="replace")
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        raise LabError(f"{path} cannot be read: {error.strerror}", try_next=f"ls -l {path}") from error
     entries = []
-    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # a line's end and nothing that looks like one
         if not line.strip():
             continue
         try:
-            facts = json.loads(line)
-            entries.append(of(str(facts.pop("kind")), float(facts.pop("at")), **facts))
-        except (ValueError, KeyError, AttributeError, TypeError):
+            entry = _parsed(line)
+        except (ValueError, KeyError, AttributeError, TypeError, ArithmeticError, RecursionError):
             warn(f"{path}, line {number}: cut short, passed over")
+            continue
+        if isinstance(entry, Unknown):
+            warn(f"{path}, line {number}: {unknown(entry)}")
+        entries.append(entry)
     return entries
+
+
+def _parsed(line: str) -> Entry:
+    facts = json.loads(line)
+    at = float(facts.pop("at"))
+    if not 0 <= at <= MOST:
+        raise ValueError(f"{at} is no moment")
+    return of(str(facts.pop("kind")), at, **facts)

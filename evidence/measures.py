@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from evidence.answers import Answer
-from evidence.entries import CheckChange, ColorChange, ContainerChange, Entry, FaultPhase
+from evidence.entries import MOST, CheckChange, ColorChange, ContainerChange, Entry, FaultPhase
 
 JUST_REPLACED = 5.0  # seconds in which old and new color may both answer around a change
 
@@ -276,6 +276,19 @@ def judge(answers: Sequence[Answer], entries: Sequence[Entry], begin: float, ser
         for phase in phases(answers, first, end)
     ]
     return {key: round(value, 3) if isinstance(value, float) else value for key, value in numbers.items()}
+
+
+def is_sound(judged: Mapping[str, Any]) -> bool:
+    """Whether this can be what `judge` returned: each number is one, or None, and so is each of a phase's."""
+    latencies = judged.get("phases")
+    if not isinstance(latencies, list) or not all(isinstance(one, dict) for one in latencies):
+        return False
+    fields = Latency.__dataclass_fields__.keys()
+    numbers = [value for key, value in judged.items() if key != "phases"]
+    numbers += [value for one in latencies for key, value in one.items() if key != "phase"]
+    return all(one.keys() == fields for one in latencies) and all(
+        value is None or (isinstance(value, int | float) and abs(value) <= MOST) for value in numbers
+    )
 
 
 def phase_end(windows: Sequence[FaultWindow], first: float, recovered: float | None) -> float | None:

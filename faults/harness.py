@@ -248,6 +248,8 @@ class Harness:
 
     def _wait_for(self, node: str) -> None:
         """A node that has just got its power back; that it never answers is told by the undo."""
+        if node not in self._shells:
+            return
         shell = self._shell(node)
 
         def answers() -> bool:
@@ -263,7 +265,7 @@ class Harness:
 
     def _is_gone(self, place: str | None) -> bool:
         """The machine itself is no more. Only the host's engine can tell; otherwise it is unknown."""
-        if place is None or self.lab.provider != "docker":
+        if place is None or place not in self._shells or self.lab.provider != "docker":
             return False
         look = f"docker inspect {machine(self.lab, self.lab.node(place))} 2>&1 >/dev/null"
         try:
@@ -274,7 +276,11 @@ class Harness:
     # --- both -----------------------------------------------------------------------------------------------
 
     def _shell(self, place: str | None) -> Shell:
-        return self._host if place is None else self._shells[place]
+        """Raises ConfigError for a node that the lab has not: the journal may be of another lab file."""
+        if place is None:
+            return self._host
+        self.lab.node(place)
+        return self._shells[place]
 
     def _in_order(self, staged: Sequence[Sequence[Action]], work: Callable[[Action], T]) -> list[T]:
         """One stage after the other; the actions of a stage at once."""
@@ -325,9 +331,13 @@ def heal_overdue(lab: Lab, say: Callable[[str], None]) -> None:
     Never raises: what it could not do is said, and stays in the journal for the next time.
     """
     path = journal.of_faults()
-    entries = journal.read(path)
-    if not machines.SSH_CONFIG.exists():
-        Harness(lab, {}, path).forget(history.open_faults(entries), "the lab was taken down")
+    try:
+        entries = journal.read(path, say)
+        if not machines.SSH_CONFIG.exists():
+            Harness(lab, {}, path).forget(history.open_faults(entries), "the lab was taken down")
+            return
+    except (LabError, OSError) as error:
+        say(f"whether faults are open cannot be told: {error}")
         return
     late = history.overdue(entries, time.time())
     if not late:

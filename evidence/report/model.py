@@ -15,6 +15,7 @@ from typing import Any
 from evidence import journal, measures, runs
 from evidence.answers import Answer
 from evidence.entries import (
+    MOST,
     TEXT,
     BuildChange,
     Entry,
@@ -24,10 +25,9 @@ from evidence.entries import (
     ScenarioEnded,
     Seen,
     StepPhase,
-    unknown,
 )
 from evidence.measures import FaultWindow
-from lab.errors import ConfigError, LabError, nearest
+from lab.errors import ConfigError, LabError, nearest, shown
 
 CUT = "cut"
 LANES = ("consul", "swarm", "jenkins", "log")
@@ -104,43 +104,88 @@ class Report:
 def find(run: str | None, folder: Path | None = None) -> Path:
     """The folder of a run by its name or path, or the newest one. Raises ConfigError when there is none."""
     folder = folder or runs.RUNS
-    known = sorted(path.name for path in folder.glob("*") if path.is_dir())
+    known = {path.name: path for path in sorted(filter(is_run, folder.glob("*")), key=_started)}
     if run is None:
         if not known:
             raise ConfigError("there is no run yet", try_next="make features")
-        return folder / known[-1]
+        return list(known.values())[-1]
     if run in known:
-        return folder / run
-    if Path(run).is_dir():
+        return known[run]
+    if run and is_run(Path(run)):
         return Path(run)
     raise ConfigError(
-        f'no run "{run}"{nearest(run, known)}',
-        try_next=f"one of: {', '.join(known[-5:])}" if known else "make features",
+        f"no run {shown(run)}{nearest(run, known)}",
+        try_next=f"one of: {', '.join(list(known)[-5:])}" if known else "make features",
     )
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run was kept here: into no other folder is a report written."""
+    try:
+        return (folder / runs.JOURNAL).is_file() or (folder / runs.RUN).is_file()
+    except (OSError, ValueError):  # no folder can be called so
+        return False
+
+
+def _started(folder: Path) -> tuple[float, str]:
+    """When a run began, as it says itself, else when it was last written to; and its name."""
+    started = _facts(folder, lambda _: None)["started"]
+    return (folder.stat().st_mtime if started is None else started, folder.name)
 
 
 def load(folder: Path) -> Report:
     """The report of a run's folder, whatever state the run left it in."""
     warnings: list[str] = []
     facts = _facts(folder, warnings.append)
-    entries = journal.read(folder / runs.JOURNAL, warnings.append)
+    entries = _entries(folder, warnings.append)
     if not entries:
-        warnings.append("the journal is empty or not there: nothing of this run is known")
-    service = str(facts.get("service", ""))
+        warnings.append(f"{folder / runs.JOURNAL} is empty or not there: nothing of this run is known")
+    service = facts["service"]
     scenarios = tuple(_scenario(folder, part, service, warnings.append) for part in parts(entries))
-    warnings.extend(unknown(entries))
     if entries and not scenarios:
         warnings.append("no scenario began in this run")
     return Report(folder.name, facts, scenarios, tuple(warnings))
 
 
-def _facts(folder: Path, warn: Callable[[str], None]) -> dict[str, Any]:
+def _entries(folder: Path, warn: Callable[[str], None]) -> list[Entry]:
     try:
-        facts = json.loads((folder / runs.RUN).read_text())
-    except (OSError, ValueError) as error:
-        warn(f"{folder / runs.RUN} cannot be read: {error}")
-        return {}
-    return facts if isinstance(facts, dict) else {}
+        return journal.read(folder / runs.JOURNAL, warn)
+    except LabError as error:
+        warn(error.what)
+        return []
+
+
+# What run.json says: the type of each fact, and what is shown where it is not known.
+FACTS: dict[str, tuple[Any, Any]] = {
+    "lab": (str, "a lab"),
+    "service": (str, ""),
+    "started": (int | float | None, None),
+    "command": (str, ""),
+    "seed": (int | str | None, None),
+    "check_interval": (int | None, None),
+    "versions": (dict, {}),
+}
+
+
+def _facts(folder: Path, warn: Callable[[str], None]) -> dict[str, Any]:
+    """Every fact of FACTS; one that cannot be is told, and not known."""
+    path = folder / runs.RUN
+    said: Any = {}
+    try:
+        said = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        warn(f"{path} cannot be read: {error}")
+    if not isinstance(said, dict):
+        warn(f"{path} does not hold what a run is")
+        said = {}
+    facts = {}
+    for name, (kind, otherwise) in FACTS.items():
+        value = said.get(name, otherwise)
+        is_right = isinstance(value, kind) and (name != "started" or value is None or 0 <= value <= MOST)
+        if not is_right:
+            warn(f"{path}: {name} is {shown(str(value))}")
+        facts[name] = value if is_right else otherwise
+    return facts
 
 
 @dataclass(frozen=True)
@@ -177,6 +222,9 @@ def _scenario(folder: Path, part: Part, service: str, warn: Callable[[str], None
     answers = _answers(folder / begin.folder, part, warn)
     end = part.end or _cut(part, own)
     judged = end.judged
+    if judged is not None and not measures.is_sound(judged):
+        warn(f"{begin.name}: what was told of it cannot be: its numbers are computed again")
+        judged = None
     if judged is None:
         ordered = sorted(part.judged_by, key=lambda entry: entry.at)
         judged = measures.judge(answers, ordered, begin.at, service)
@@ -210,7 +258,11 @@ def _answers(folder: Path, part: Part, warn: Callable[[str], None]) -> list[Answ
     for entry in part.own:
         if isinstance(entry, ProbeBegan) and not (folder / entry.record).is_file():
             warn(f"{folder / entry.record} is missing: its requests are not shown")
-    return runs.requests(folder, warn)
+    try:
+        return runs.requests(folder, warn)
+    except LabError as error:
+        warn(error.what)
+        return []
 
 
 # --- what happened ----------------------------------------------------------------------------------------
@@ -303,8 +355,8 @@ def recheck(folder: Path) -> list[str]:
     nothing vouches for it. Raises ConfigError when no scenario is there to judge.
     """
     warnings: list[str] = []
-    service = str(_facts(folder, warnings.append).get("service", ""))
-    found = parts(journal.read(folder / runs.JOURNAL, warnings.append))
+    service = _facts(folder, warnings.append)["service"]
+    found = parts(_entries(folder, warnings.append))
     if not found:
         raise ConfigError(f"nothing to judge in {folder}", last_seen="\n".join(warnings) or None)
     for part in found:

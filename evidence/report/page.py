@@ -11,18 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from evidence import measures
 from evidence.report import pictures
 from evidence.report.model import Report, Scenario
+from lab.errors import printable
 
 MARKS = {"passed": "✓", "known limit": "≈", "failed": "✗", "cut": "✂"}
 NONE = "\N{EN DASH}"
-# What is shown of a run whose run.json is gone.
-UNKNOWN: dict[str, Any] = {
-    "lab": "a lab",
-    "started": None,
-    "command": "",
-    "seed": None,
-    "check_interval": None,
-    "versions": {},
-}
 # The columns of the table, and the number each one shows.
 COLUMNS = {
     "requests": "requests",
@@ -39,6 +31,7 @@ def render(report: Report) -> str:
         loader=PackageLoader("evidence.report", "."),
         autoescape=select_autoescape(["html", "j2"]),
         undefined=StrictUndefined,
+        finalize=lambda value: printable(value) if isinstance(value, str) else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -46,7 +39,7 @@ def render(report: Report) -> str:
     template = environment.get_template("page.html.j2")
     return template.render(
         report=report,
-        facts=UNKNOWN | report.facts,
+        facts=report.facts,
         scenarios=[
             (f"s{place}", scenario, _picture(scenario)) for place, scenario in enumerate(report.scenarios, 1)
         ],

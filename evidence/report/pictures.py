@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+import warnings
 from collections.abc import Iterable, Sequence
 
 import matplotlib as mpl
@@ -15,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from evidence.answers import Answer
 from evidence.measures import FaultWindow
 from evidence.report.model import Build, Event, Scenario
+from lab.errors import printable
 
 # Told apart also by those who do not see red or green as others do (Okabe and Ito's palette).
 FAILED, UNKNOWN, SHADE, DARK, PLAIN = "#c43c00", "#7d3c98", "#e69f00", "#6b4a00", "#5b6470"
@@ -61,7 +63,8 @@ def series(answers: Iterable[Answer]) -> dict[tuple[str, str], str]:
 
 
 def label(release: str, color: str) -> str:
-    return f"{release} by {color}" if color else release or "ok"
+    text = printable(f"{release} by {color}" if color else release or "ok")
+    return text.replace("$", r"\$")  # no formula
 
 
 def span(scenario: Scenario) -> tuple[float, float]:
@@ -115,7 +118,9 @@ def timeline(scenario: Scenario) -> str:
 
 def _svg(figure: Figure, salt: str) -> str:
     out = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": salt}):
+    # A letter that is not in the font here may be in the reader's: it stays text in the picture.
+    with mpl.rc_context({"svg.hashsalt": salt}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return out.getvalue()
 
@@ -269,7 +274,17 @@ def _texts(axis: Axes, texts: Sequence[tuple[float, str, str]]) -> None:
     low, high = axis.get_xlim()
     letter = CHARACTER * (high - low) / (WIDTH * 0.915)
     for place, row, text, hue in fitting(texts, low, high, letter):
-        axis.text(place, ROWS[row], text, color=hue, fontsize=6.8, va="top", ha="left", clip_on=True)
+        axis.text(
+            place,
+            ROWS[row],
+            printable(text),
+            color=hue,
+            fontsize=6.8,
+            va="top",
+            ha="left",
+            clip_on=True,
+            parse_math=False,
+        )
 
 
 def fitting(

@@ -63,7 +63,7 @@ EACH: dict[str, tuple[str, dict[str, Any]]] = {
             "nodes": ("m",),
         }
         | {"nodes": ("m",), "settings": {"signal": "KILL"}, "seconds": 5.0, "deadline": 15.0}
-        | {"undo": ({"place": "m"},)},
+        | {"undo": ({"place": "m", "heal": "h", "healed": "i", "timed": True, "last": False},)},
     ),
     "LogLine": ("log", {"node": "m", "source": "journal", "text": "x"}),
     "Silence": ("swarm", {"who": "Swarm", "now": "does not answer", "error": "refused"}),
@@ -79,6 +79,9 @@ EACH: dict[str, tuple[str, dict[str, Any]]] = {
 
 def test_every_kind_is_tried() -> None:
     assert set(EACH) == {one.__name__ for one in (*EVERY, *SCENARIO.values())}
+
+
+UNDO = {"place": None, "heal": "h", "healed": "i", "timed": True, "last": False}
 
 
 @pytest.mark.parametrize("name", EACH)
@@ -99,6 +102,18 @@ def test_a_record_gives_back_the_facts_it_was_made_of(name: str) -> None:
         ("fault", {"phase": "inject"}),
         ("fault", {"id": "f", "phase": "inject", "seconds": "many"}),
         ("fault", {"id": "f", "phase": "inject", "undo": "text"}),
+        ("fault", {"id": "../..", "phase": "inject"}),
+        ("fault", {"id": "f", "phase": "inject", "undo": ["rm"]}),
+        ("fault", {"id": "f", "phase": "inject", "undo": [{"place": "m"}]}),
+        ("fault", {"id": "f", "phase": "inject", "undo": [UNDO | {"heal": None}]}),
+        ("fault", {"id": "f", "phase": "inject", "undo": [UNDO | {"place": 7}]}),
+        ("fault", {"id": "f", "phase": "inject", "deadline": float("nan")}),
+        ("fault", {"id": "f", "phase": "inject", "seconds": 10**400}),
+        ("scenario", {"phase": "begin", "folder": "../other"}),
+        ("scenario", {"phase": "begin", "folder": "/etc"}),
+        ("scenario", {"phase": ["begin"]}),
+        ("scenario", {"phase": "end", "verdict": "splendid", "seconds": 1}),
+        ("probe", {"record": "../../journal.jsonl"}),
         ("jenkins", {"job": "s", "build": [], "now": "x"}),
     ],
 )

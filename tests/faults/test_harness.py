@@ -356,6 +356,46 @@ def test_a_lab_that_does_not_answer_stops_no_command(
     assert "1 faults are overdue and could not be healed: nobody is there" in told[0]
 
 
+STRANGE = {
+    "another shape": '{"at": 1, "kind": "fault", "id": "f", "phase": "inject", "undo": [{"place": "host"}]}',
+    "a node of another lab": json.dumps(
+        {"at": 1, "kind": "fault", "id": "f", "phase": "inject", "name": "loss", "deadline": 2}
+        | {"undo": [{"place": "boss", "heal": "", "healed": "", "timed": True, "last": False}]}
+    ),
+    "a word": '"fault"',
+    "no JSON": "}{",
+    "brackets": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_a_strange_record_stops_no_command_and_is_told(
+    case: str,
+    shells: dict[str, FakeShell],
+    harness: Harness,
+    state: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    injected = harness.inject(made("isolate"), "swarm-node-02", 10)
+    make_overdue(state)
+    state.write_text(STRANGE[case] + "\n" + state.read_text())
+    monkeypatch.setattr(machines, "shells", lambda lab: shells)
+    told: list[str] = []
+    heal_overdue(harness.lab, told.append)
+    assert told[-1] == f"fault {injected.id} (isolate on swarm-node-02) was overdue: healed overdue"
+    assert "line 1" in told[0] or 'no node "boss"' in told[0], told
+    assert STRANGE[case] in state.read_text()
+
+
+def test_a_journal_that_cannot_be_read_stops_no_command(
+    lab: Lab, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "of_faults", lambda: tmp_path)
+    told: list[str] = []
+    heal_overdue(lab, told.append)
+    assert len(told) == 1 and "cannot be told" in told[0]
+
+
 def test_an_id_can_be_the_number_of_a_qdisc() -> None:
     numbers = {int(harness_module.new_id()[:4], 16) for _ in range(300)}
     assert min(numbers) > 0

@@ -102,7 +102,7 @@ def test_an_empty_folder_is_a_report_that_says_so(tmp_path: Path) -> None:
     report = model.load(tmp_path)
     assert report.scenarios == ()
     assert any("run.json cannot be read" in warning for warning in report.warnings)
-    assert any("journal is empty" in warning for warning in report.warnings)
+    assert any("journal.jsonl is empty" in warning for warning in report.warnings)
 
 
 def test_a_run_in_which_nothing_began_is_said(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_what_is_not_understood_is_told_and_nothing_else_is_lost(run: Run) -> No
         file.write('{"at": 9, "kind": "of a later version", "x": 1}\n{"at": 9, "kind": "step"}\n')
     report = model.load(run.folder)
     assert len(report.scenarios) == len(before.scenarios)
-    assert [warning[:47] for warning in report.warnings] == [
+    assert [warning.partition(": ")[2][:47] for warning in report.warnings] == [
         "an entry of the kind 'of a later version' is no",
         "an entry of the kind 'step' is not understood: ",
     ]

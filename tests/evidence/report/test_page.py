@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evidence.measures import FaultWindow, judge
-from evidence.report import page
+from evidence.report import model, page
 from evidence.report.model import Event, Report, Scenario, Step
 
 from .test_pictures import FULL, NOTHING
@@ -101,7 +101,8 @@ def test_a_run_with_little_in_it_has_a_page(scenarios: tuple[Scenario, ...]) -> 
 
 
 def test_a_run_of_which_nothing_is_known_has_a_page() -> None:
-    Tags(page.render(Report("x", {}, (), ("run.json cannot be read",))))
+    facts = {name: otherwise for name, (_, otherwise) in model.FACTS.items()}
+    Tags(page.render(Report("x", facts, (), ("run.json cannot be read",))))
 
 
 def test_many_warnings_are_counted() -> None:
