@@ -96,6 +96,7 @@ def reset(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
     jenkins = JenkinsClient(lab)
     come_to_rest(master, jenkins)
     jenkins.close()
+    by_hand.break_lock(master, service)
     forget_earlier_databases(lab, shells, service)
     blue, green = service.releases[0], service.releases[-1]
     form = "{{.State.Running}} {{.Config.Image}}"

@@ -22,6 +22,8 @@ CONSUL = "http://localhost:8500"
 REGISTERED_TIMEOUT = 30.0
 DIRECT_TEST_TIMEOUT = 20.0
 SERVED_TIMEOUT = 10.0
+ADDRESS = r"[0-9.]{7,15}:[0-9]{1,5}"
+SESSION = r"[\w-]{1,40}"
 LOCK_SECONDS = 180  # stretched; the role's lock is as long
 
 
@@ -49,8 +51,15 @@ def registered_at(master: Shell, name: str) -> str | None:
     for entry in json.loads(answer.stdout):
         # Registrator leaves the address to the node's entry.
         address = entry["Service"]["Address"] or entry["Node"]["Address"]
-        return f"{address}:{entry['Service']['Port']}"
+        return _plain(f"{address}:{entry['Service']['Port']}", ADDRESS, f"the address of {name}")
     return None
+
+
+def _plain(word: str, form: str, what: str) -> str:
+    """A word of Consul's that becomes a part of a script: of its form, or LabError."""
+    if not re.fullmatch(form, word):
+        raise LabError(f"{what} cannot be what Consul says", last_seen=word[:200], try_next="lab reset")
+    return word
 
 
 def wait_registered(master: Shell, name: str) -> str:
@@ -146,11 +155,14 @@ def cut_over(lab: Lab, master: Shell, service: Service, color: str, live: str | 
 
     Else all is put back: raises what nginx said when it cannot be told, CheckFailed when users stay unserved.
     """
-    set_color(master, service, color)
     try:
+        set_color(master, service, color)
         write_upstream(master, service, color)
     except LabError:
         set_color(master, service, live)
+        raise
+    except KeyboardInterrupt:
+        _put_back(master, service, live)
         raise
     # tee: a failure shows all headers.
     serves = f"{_headers(lab, service)} | tee >(cat >&2) | grep -i '^x-color: {color}'"
@@ -160,10 +172,11 @@ def cut_over(lab: Lab, master: Shell, service: Service, color: str, live: str | 
             SERVED_TIMEOUT,
             f"{color} to answer at {lab.public_address(service)}",
         )
+    except KeyboardInterrupt:
+        _put_back(master, service, live)
+        raise
     except TimedOut as error:
-        set_color(master, service, live)
-        if live:
-            write_upstream(master, service, live)
+        _put_back(master, service, live)
         raise CheckFailed(
             f"{service.name} stays on {live or 'nothing'}: {color} passed its direct test, "
             f"but does not answer at {lab.public_address(service)}",
@@ -171,6 +184,13 @@ def cut_over(lab: Lab, master: Shell, service: Service, color: str, live: str | 
             last_seen=error.last_seen,
             try_next="lab logs nginx",
         ) from error
+
+
+def _put_back(master: Shell, service: Service, live: str | None) -> None:
+    """Color and upstream as they were before a cut-over."""
+    set_color(master, service, live)
+    if live:
+        write_upstream(master, service, live)
 
 
 def _headers(lab: Lab, service: Service) -> str:
@@ -187,7 +207,7 @@ def deployment_lock(master: Shell, service: Service) -> Iterator[str]:
     key = f"{CONSUL}/v1/kv/{service.lock_key}"
     settings = json.dumps({"TTL": f"{stretched(LOCK_SECONDS):.0f}s", "Behavior": "delete", "LockDelay": "0s"})
     answer = master.run(f"curl -fsS -X PUT -d '{settings}' {CONSUL}/v1/session/create", sudo=False)
-    session = json.loads(answer.stdout)["ID"]
+    session = _plain(json.loads(answer.stdout)["ID"], SESSION, "the id of a session")
     try:
         got = master.run(f"curl -fsS -X PUT -d 'by hand' '{key}?acquire={session}'", sudo=False).stdout
         if got.strip() != "true":
@@ -200,6 +220,16 @@ def deployment_lock(master: Shell, service: Service) -> Iterator[str]:
         yield session
     finally:
         master.run(f"curl -fsS -X PUT {CONSUL}/v1/session/destroy/{session}", sudo=False, check=False)
+
+
+def break_lock(master: Shell, service: Service) -> None:
+    """Nobody deploys this service any more: a lock that was left, by whomever, is given back."""
+    key = f"{CONSUL}/v1/kv/{service.lock_key}"
+    answer = master.run(f"curl -sS '{key}'", sudo=False).stdout
+    for entry in json.loads(answer or "[]"):
+        if "Session" in entry:
+            session = _plain(entry["Session"], SESSION, "the id of a session")
+            master.run(f"curl -fsS -X PUT {CONSUL}/v1/session/destroy/{session}", sudo=False)
 
 
 def renew_lock(master: Shell, service: Service, session: str) -> None:
@@ -273,6 +303,9 @@ def _start_and_test(master: Shell, service: Service, color: str, live: str | Non
         address = direct_test(master, service, color)
         restore(master, service, address)
         return address
+    except KeyboardInterrupt:
+        compose(master, service, f"stop {color}", check=False)
+        raise
     except (CommandFailed, CheckFailed, TimedOut) as error:
         compose(master, service, f"stop {color}", check=False)
         raise CheckFailed(

@@ -18,7 +18,7 @@ class Endless:
     stdout: str = ""
 
 
-Answer = Result | Endless | Exception
+Answer = Result | Endless | BaseException
 
 
 def said(stdout: str = "", *, exit: int = 0, stderr: str = "") -> Result:
@@ -41,7 +41,7 @@ class FakeShell:
     def run(self, script: str, *, sudo: bool = True, check: bool = True, timeout: float = 120) -> Result:
         self.scripts.append(script)
         answer = self._answer(script)
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         if isinstance(answer, Endless):
             raise unfinished(self.node, script, timeout, answer.stdout)

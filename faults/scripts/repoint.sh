@@ -7,7 +7,11 @@
 # shellcheck shell=bash disable=SC2154
 consul=http://localhost:8500
 
-color() { ask "$consul/v1/kv/services/$service/color?raw"; }
+color() {  # it becomes a part of a file's name: nothing else may
+  local found
+  found=$(ask "$consul/v1/kv/services/$service/color?raw")
+  case $found in blue | green) echo "$found" ;; *) return 1 ;; esac
+}
 servers() { grep -o 'server [^;]*' "$upstream" | cut -d' ' -f2; }
 nobody() { [ "$(ask "$consul/v1/health/service/$service-$(color)?passing" | jq length)" = 0 ]; }
 
@@ -21,9 +25,11 @@ open() {
 }
 
 turn() {
+  local live
   open && return
+  live=$(color) || return 1
   within 10 consul-template -consul localhost:8500 \
-    -template "/data/nginx/templates/$service-$(color)-upstream.conf.ctmpl:$upstream:docker kill -s HUP nginx" \
+    -template "/data/nginx/templates/$service-$live-upstream.conf.ctmpl:$upstream:docker kill -s HUP nginx" \
     -once >/dev/null 2>&1
   false
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -32,7 +33,7 @@ class ProxyClient:
         self._ask("PUT", self._path, json=book)
 
     def delete(self, book_id: str) -> None:
-        self._ask("DELETE", f"{self._path}/_id/{book_id}")
+        self._ask("DELETE", f"{self._path}/_id/{quote(book_id, safe='')}")
 
     def served_by(self, path: str) -> tuple[str, str, str]:
         """(release, color, node) of who answers a path."""

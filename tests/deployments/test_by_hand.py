@@ -223,6 +223,68 @@ def test_the_lock_is_given_back_however_the_deployment_ends(other: Mapping[str, 
     assert "session/destroy/s1" in shell.scripts[-1]
 
 
+# --- Ctrl-C -------------------------------------------------------------------------------------------------
+
+CUTS = {
+    "while the release is pulled": "docker-compose pull",
+    "while the color starts": "docker-compose up -d --no-deps green",
+    "in the direct test": DIRECT,
+    "in the restore": "restore_records",
+    "while the color is noted": "-X PUT -d 'green'",
+    "while nginx is told": "consul-template.*-green-upstream",
+    "while users are waited for": "x-color: green",
+}
+
+
+@pytest.mark.parametrize("case", CUTS)
+@pytest.mark.parametrize("live", ["blue", None])
+def test_what_was_live_is_live_after_a_cut_and_the_lock_is_given_back(case: str, live: str | None) -> None:
+    pattern = CUTS[case] if live else CUTS[case].replace("green", "blue")
+    shell = master(live, {pattern: KeyboardInterrupt()})
+    with pytest.raises(KeyboardInterrupt):
+        deploy(shell)
+    after = shell.scripts[shell.scripts.index(shell.ran(pattern)[0]) + 1 :]
+    assert "session/destroy/s1" in after[-1]
+    if any(word in pattern for word in ("compose", "curl", "restore")):
+        assert any(f"stop {'green' if live else 'blue'}" in script for script in after)
+        assert not shell.ran(NOTED)
+    else:
+        assert any(f"-X PUT -d '{live}'" in script or "-X DELETE" in script for script in after)
+        assert not live or any("-blue-upstream" in script for script in after)
+        assert not shell.ran("docker stop")
+
+
+def test_the_lock_of_whoever_died_is_broken_by_a_reset() -> None:
+    shell = FakeShell({"services/books-service/lock": said('[{"Session": "a-1"}]'), "destroy": said()})
+    by_hand.break_lock(shell, BOOKS)
+    assert "session/destroy/a-1" in shell.scripts[-1]
+
+
+@pytest.mark.parametrize("answer", ["", "[]", '[{"Key": "k"}]'])
+def test_where_no_lock_is_none_is_broken(answer: str) -> None:
+    shell = FakeShell({"services/books-service/lock": said(answer)})
+    by_hand.break_lock(shell, BOOKS)
+    assert len(shell.scripts) == 1
+
+
+# --- what Consul says and a script would take ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["$(id)", "1.2.3.4;id", "`id`", "1.2.3.4/x", "", "a.b.c.d", "1.2.3.4 5"])
+def test_an_address_that_is_none_becomes_no_part_of_a_script(address: str) -> None:
+    shell = master("blue", {"v1/health/service": registered(address=address, node=address)})
+    with pytest.raises(LabError, match="cannot be what Consul says"):
+        by_hand.registered_at(shell, "books-service-blue")
+
+
+@pytest.mark.parametrize("session", ["$(id)", "a b", "", "a/b", "x" * 41])
+def test_a_session_that_is_none_becomes_no_part_of_a_script(session: str) -> None:
+    shell = master("blue", {"session/create": said(json.dumps({"ID": session}))})
+    with pytest.raises(LabError, match="cannot be what Consul says"):
+        deploy(shell)
+    assert len(shell.scripts) == 1
+
+
 def test_nothing_is_cut_over_when_the_lock_ran_out() -> None:
     shell = master("blue", {"session/renew": said(exit=22, stderr="404")})
     with pytest.raises(CheckFailed, match="could not be renewed"):

@@ -19,10 +19,11 @@ if [ -s "$home/records.json" ] &&
   { moved || [ "$(jq length <<<"$there")" = 0 ] || [ "$id" = "$(cat "$home/restoring" 2>/dev/null)" ]; }; then
   echo "$id" >"$home/restoring"  # a restore that breaks off is begun again, though its database is empty no more
   ids <<<"$there" | { grep -vxFf <(ids <"$home/records.json") || true; } | while read -r old; do
-    ask -o /dev/null -X DELETE "$url/_id/$old"
+    ask --path-as-is -o /dev/null -X DELETE "$url/_id/$old"
   done
   jq -c '.[]' "$home/records.json" | while read -r record; do
-    ask -o /dev/null -X PUT -H 'Content-Type: application/json' -d "$record" "$url"
+    # By its input: a record may be longer than an argument can be.
+    ask -o /dev/null -X PUT -H 'Content-Type: application/json' --data-binary @- "$url" <<<"$record"
   done
   echo "$service: a new database, $(jq length "$home/records.json") records restored of the copy made at $(date -r "$home/records.json" +%T)"
 fi

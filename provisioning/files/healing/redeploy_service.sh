@@ -2,6 +2,7 @@
 # Consul calls this with the critical checks as JSON, whenever their list changes. Each critical service is healed by a unit
 # of its own: one that is being healed already is left alone, and healing outlives a restart of Consul.
 
+SERVICES="[[ lab.services | map(attribute="name") | join(" ") ]]"
 RED='\033[0;31m'
 NC='\033[0;0m'
 
@@ -10,6 +11,8 @@ echo "Consul watch request:"
 echo "$JSON"
 echo "$JSON" | jq -r '[.[] | select((.ServiceTags // []) | index("service")) | .ServiceName] | unique | .[]' | while read -r SERVICE_NAME
 do
+  # The name comes from Consul, where anybody can write, and becomes a unit and a job.
+  printf '%s\n' $SERVICES | grep -qxF -- "$SERVICE_NAME" || { echo "a critical service is none of this lab's"; continue; }
   echo ""
   echo -e ">>> ${RED}Service $SERVICE_NAME is critical${NC}"
   echo ""

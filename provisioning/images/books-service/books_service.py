@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -31,6 +32,7 @@ BOOKS = "/api/v1/books"
 BOOK = BOOKS + "/_id/"
 FIELDS = ("title", "author", "description")
 BODY_LIMIT = 1_000_000  # bytes
+ID_LIMIT = 200  # characters
 DATABASE_TIMEOUT = 1000  # milliseconds to find the database
 QUESTION_TIMEOUT = 1500  # milliseconds for a whole question to it, the driver's second try included
 IDLE_TIMEOUT = 15  # seconds a silent connection is kept
@@ -111,7 +113,7 @@ def parsed(body: bytes, book_id: str | None) -> Book:
     """The book to store. Raises ValueError that says what is wrong with the body."""
     try:
         book = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"the body is not JSON: {error}") from error
     if not isinstance(book, dict):
         raise ValueError("the body must be a JSON object")
@@ -120,7 +122,19 @@ def parsed(body: bytes, book_id: str | None) -> Book:
         raise ValueError("a book needs an _id")
     if book_id is not None and str(book.get("_id", book_id)) != book_id:
         raise ValueError(f"the address says _id {book_id}, the body says {book['_id']}")
-    return {"_id": chosen} | {field: str(book.get(field, "")) for field in FIELDS}
+    refuse_unaddressable(chosen)
+    complete = {"_id": chosen} | {field: str(book.get(field, "")) for field in FIELDS}
+    try:
+        "".join(complete.values()).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("half of a character is no text: a lone surrogate") from error
+    return complete
+
+
+def refuse_unaddressable(book_id: str) -> None:
+    """Raises ValueError for an _id that no address can say: a proxy takes these for ways to other places."""
+    if book_id in (".", "..") or "/" in book_id or len(book_id) > ID_LIMIT:
+        raise ValueError(f"an _id is at most {ID_LIMIT} characters without a slash, and neither . nor ..")
 
 
 class Books:
@@ -225,7 +239,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> Answer:
         length = self.headers.get("Content-Length", "0")
-        if self.headers.get("Transfer-Encoding") or not length.isdigit():
+        if self.headers.get("Transfer-Encoding") or not re.fullmatch("[0-9]{1,15}", length):
             self.close_connection = True
             return Answer(411, {"error": "send a Content-Length"})
         if int(length) > BODY_LIMIT:
@@ -240,7 +254,8 @@ class Handler(BaseHTTPRequestHandler):
             return Answer(500, {"error": repr(error)})
 
     def _send(self, answer: Answer) -> None:
-        content = json.dumps(answer.body, ensure_ascii=False).encode() + b"\n"
+        # What an earlier version took in may hold half a character: it is written as JSON's own escape.
+        content = json.dumps(answer.body, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
         self.send_header("Content-Length", str(len(content)))

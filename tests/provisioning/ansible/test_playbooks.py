@@ -119,7 +119,7 @@ def test_a_color_is_started_tested_and_made_live_in_this_order_and_the_old_one_s
 def test_the_lock_is_given_back_however_a_deployment_ends() -> None:
     (block,) = (task for task in TASK_LISTS["role service"] if "block" in task)
     (last,) = block["always"]
-    assert "/v1/session/destroy/{{ session.stdout }}" in last["ansible.builtin.command"]
+    assert last["ansible.builtin.command"]["argv"][-1].endswith("/v1/session/destroy/{{ session.stdout }}")
 
 
 # A lock that is gone needs no giving back; a service that does not answer is why one deploys it.
@@ -186,10 +186,44 @@ def test_consuls_check_waits_as_long_as_its_host_needs(patience: str, timeout: s
 
 def lock_script() -> str:
     task = next(task for task in role_tasks() if task["name"] == "One deployment at a time")
-    template = Environment(undefined=StrictUndefined, autoescape=False).from_string(
-        task["ansible.builtin.shell"]
+    said = {"consul": "consul", "lock": "the-lock", "container_name": "books-service"}
+    return "\n".join(
+        [
+            *(f"{name}={rendered(text, **said)}" for name, text in task["environment"].items()),
+            task["ansible.builtin.shell"],
+        ]
     )
-    return template.render(consul="consul", lock="the-lock", container_name="books-service")
+
+
+def rendered(text: str, **said: str) -> str:
+    return Environment(undefined=StrictUndefined, autoescape=False).from_string(text).render(said)
+
+
+@pytest.mark.parametrize("task", role_tasks(), ids=lambda task: task["name"].replace(" ", "-"))
+def test_no_variable_becomes_a_part_of_a_shells_script(task: dict[str, Any]) -> None:
+    assert "{{" not in task.get("ansible.builtin.shell", "")
+    free = task.get("ansible.builtin.command", "")
+    assert not (isinstance(free, str) and "{{" in free)
+    for words in re.findall(r"\{\{.*?\}\}", task.get("ansible.builtin.script", "")):
+        assert "| map('quote') | join(' ')" in words
+
+
+RELEASES = {
+    **dict.fromkeys(("1.1", "v2", "2026-01-01", "_1", "x" * 128), True),
+    **dict.fromkeys(
+        ("latest", "", "a b", "1;id", "$(id)", "a/b", "-1", ".1", "1.1\n", "x" * 129, "é"), False
+    ),
+}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_release_is_looked_at_before_anything_is_done(release: str) -> None:
+    (task,) = (task for task in role_tasks() if "wanted is match" in json.dumps(task))
+    environment = Environment(undefined=StrictUndefined, autoescape=True)
+    environment.tests["match"] = lambda text, pattern: re.match(pattern, text) is not None
+    condition = environment.compile_expression(task["ansible.builtin.assert"]["that"])
+    assert condition(wanted=release) is RELEASES[release]
+    assert position("can be an image's tag") < position("One deployment at a time")
 
 
 @pytest.mark.parametrize(("factor", "ttl", "seconds"), [("1", "180s", 60), ("3", "540s", 180)])

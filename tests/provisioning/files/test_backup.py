@@ -44,7 +44,7 @@ class Home:
         # `-o FILE` as curl takes it
         into = 'out=/dev/stdout; while [ $# -gt 1 ]; do [ "$1" = -o ] && out=$2; shift; done'
         get = f"{into}; {{ {self.records}; }} >$out"
-        self.played.by_words("curl", {"*-X PUT*": self.put}, otherwise=get)
+        self.played.by_words("curl", {"*-X PUT*": f"cat >>$state/put; {self.put}"}, otherwise=get)
         # `{{.Id}}` alone, or with the node
         self.played.by_words("docker", {"*Node.Name*": self.id}, otherwise=f"set -- $({self.id}) && echo $1")
         code: int = self.played.run(
@@ -64,8 +64,8 @@ class Home:
 
     @property
     def puts(self) -> list[dict[str, str]]:
-        calls = self.played.calls("-X PUT")
-        return [json.loads(call.split(" -d ")[1].removesuffix(f" {URL}")) for call in calls]
+        put = self.played.state / "put"
+        return [json.loads(line) for line in put.read_text().splitlines()] if put.exists() else []
 
 
 @pytest.fixture
@@ -120,6 +120,22 @@ def test_a_new_empty_database_gets_every_record_through_the_service(home: Home) 
     assert home.restore() == 0
     assert home.puts == json.loads(COPY)
     assert home.copy() == ("db-1", COPY)
+
+
+def test_a_record_longer_than_an_argument_can_be_is_restored(home: Home) -> None:
+    records = json.dumps([{"_id": "what?", "title": "x" * 2_000_000}, {"_id": "é / .."}])
+    home.has("db-0", records)
+    home.records = "echo '[]'"
+    assert home.restore() == 0
+    assert home.puts == json.loads(records)
+
+
+def test_the_id_of_a_record_that_goes_is_no_part_of_another_address(home: Home) -> None:
+    home.has("db-0", "[]", "n0")
+    home.records = """echo '[{"_id": "1?x"}, {"_id": "a/b#c"}, {"_id": ".."}]'"""
+    assert home.restore() == 0
+    assert home.deletes == ["1%3Fx", "a%2Fb%23c", ".."]
+    assert all("--path-as-is" in call for call in home.played.calls("-X DELETE"))
 
 
 def test_the_same_database_is_left_alone(home: Home) -> None:

@@ -50,6 +50,9 @@ WATCHED: dict[str, tuple[object, list[str]]] = {
     "a tag among others": ([check("books-service", "v1", "service")], ["books-service"]),
     "a node's own check": ([NODE_CHECK], []),
     "a service without the tag": ([check("consul"), check("books-service-db", "services")], []),
+    "a service of nobody's": ([check("swarm-master", "service"), check("../../x; id", "service")], []),
+    "a service called like two": ([check("books-service books-fe", "service")], []),
+    "a service called like an option": ([check("-v", "service"), check("", "service")], []),
     "both kinds": ([NODE_CHECK, check("books-fe", "service"), check("swarm")], ["books-fe"]),
 }
 
@@ -77,11 +80,12 @@ def test_the_log_has_the_form_of_the_article(played: Any) -> None:
 
 
 def test_what_is_being_healed_is_left_alone_and_the_next_one_is_healed(played: Any) -> None:
-    played.by_words("systemd-run", {"*lab-heal-a*": "exit 1"}, otherwise="true")
-    done = played.run(REDEPLOY, stdin=json.dumps([check("a", "service"), check("b", "service")]) + "\n")
-    assert "a is being healed already" in done.stdout
-    assert "b is being healed already" not in done.stdout
-    assert len(played.calls("lab-heal-b")) == 1
+    played.by_words("systemd-run", {"*lab-heal-books-fe*": "exit 1"}, otherwise="true")
+    checks = [check("books-fe", "service"), check("books-service", "service")]
+    done = played.run(REDEPLOY, stdin=json.dumps(checks) + "\n")
+    assert "books-fe is being healed already" in done.stdout
+    assert "books-service is being healed already" not in done.stdout
+    assert len(played.calls("lab-heal-books-service")) == 1
 
 
 @pytest.mark.parametrize("text", ["", "\n", "not JSON\n", '{"CheckID": 1}\n', "null\n"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import socket
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -123,12 +125,44 @@ def test_the_list_is_in_order_of_id(running: Running) -> None:
         ("/api/v1/books", [1], "object"),
         ("/api/v1/books", {"title": "Emma"}, "needs an _id"),
         ("/api/v1/books/_id/2", EMMA, "the body says 1"),
+        ("/api/v1/books", b"[" * 100_000, "not JSON"),
+        ("/api/v1/books", EMMA | {"_id": ".."}, "neither . nor .."),
+        ("/api/v1/books", EMMA | {"_id": "."}, "neither . nor .."),
+        ("/api/v1/books", EMMA | {"_id": "a/../../b"}, "without a slash"),
+        ("/api/v1/books/_id/a%2F..%2Fb", {"title": "Emma"}, "without a slash"),
+        ("/api/v1/books", EMMA | {"_id": "x" * 201}, "at most 200 characters"),
+        ("/api/v1/books", EMMA | {"_id": "\ud800"}, "half of a character"),
+        ("/api/v1/books", EMMA | {"title": "\udfff"}, "half of a character"),
     ],
 )
 def test_a_wrong_body_is_a_400_that_says_why(running: Running, path: str, body: object, said: str) -> None:
     answer, told = running.ask("PUT", path, body)
     assert answer.status == 400
     assert said in told["error"]
+
+
+@pytest.mark.parametrize("book_id", ["what?", "1?x", "a#b", "a b", "%2e%2e", "é", "x" * 200, "-", "a\nb"])
+def test_whatever_its_id_a_book_that_was_taken_in_can_be_asked_for_and_forgotten(
+    running: Running, book_id: str
+) -> None:
+    running.ask("PUT", "/api/v1/books", EMMA)
+    assert running.ask("PUT", "/api/v1/books", EMMA | {"_id": book_id})[0].status == 200
+    path = f"/api/v1/books/_id/{quote(book_id, safe='')}"
+    assert running.ask("GET", path)[1]["_id"] == book_id
+    assert running.ask("DELETE", path)[0].status == 200
+    assert running.ask("GET", "/api/v1/books")[1] == [EMMA]
+
+
+@pytest.mark.parametrize("length", ["²", "٣", "-1", "+1", "1e3", "", "0x10", "9" * 99])
+def test_a_length_that_is_no_number_is_answered(running: Running, length: str) -> None:
+    with socket.create_connection(("127.0.0.1", running.server.server_port), timeout=5) as raw:
+        raw.sendall(f"PUT /api/v1/books HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
+        assert raw.recv(100).startswith((b"HTTP/1.1 411", b"HTTP/1.1 413"))
+
+
+def test_half_a_character_of_an_earlier_life_is_shown_as_an_escape(running: Running) -> None:
+    running.collection.books["\ud800"] = EMMA | {"_id": "\ud800"}
+    assert running.ask("GET", "/api/v1/books")[1][0]["_id"] == "\ud800"
 
 
 @pytest.mark.parametrize(
