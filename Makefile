@@ -18,7 +18,7 @@ lab-up: ## bring the lab up (installs what the host lacks, asks before sudo)
 	@.venv/bin/lab up
 
 lab-down: venv ## take the lab down and remove all it made
-	@.venv/bin/lab down
+	@.venv/bin/lab down $(if $(FORCE),--force)
 
 status: venv ## what runs, and where
 	@.venv/bin/lab status

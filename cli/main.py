@@ -17,7 +17,7 @@ import faults
 from cli import doctor, fault, report, screens, soak
 from deployments import baseline, bring_up, by_hand
 from lab import config, engine, machines, network, waiting
-from lab.errors import CheckFailed, ConfigError, LabError, nearest
+from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, printable
 from lab.model import Lab
 from lab.shell import Shell
 from provisioning import build, provision
@@ -36,7 +36,7 @@ class Progress:
         self._start = time.monotonic()
 
     def __call__(self, line: str) -> None:
-        console.print(f"[dim]{time.monotonic() - self._start:6.1f} s[/dim]  {escape(line)}")
+        console.print(f"[dim]{time.monotonic() - self._start:6.1f} s[/dim]  {escape(printable(line))}")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,9 +70,17 @@ def up(lab: Lab) -> None:
 
 
 @cli.command()
+@click.option("--force", is_flag=True, help="Also a lab of this name that another checkout made.")
 @click.pass_obj
-def down(lab: Lab) -> None:
+def down(lab: Lab, force: bool) -> None:
     """Remove everything that carries the lab's mark, and prove that nothing is left."""
+    owners = [] if force else machines.owners(lab)
+    if owners:
+        raise HostError(
+            f"the lab {lab.name} was made from another folder: somebody may be using it",
+            last_seen="\n".join(owners),
+            try_next="there: `lab down`; or here: `lab down --force` (`make lab-down FORCE=1`)",
+        )
     say = Progress()
     left = machines.destroy(lab, say)
     if left:

@@ -88,18 +88,40 @@ def forget_unknown(lab: Lab, say: Callable[[str], None]) -> None:
 
 
 def _forget(lab: Lab, unknown: list[Any], say: Callable[[str], None]) -> None:
-    others = {
-        name: key for name, key in key_mounts(unknown).items() if key != str(_key().with_suffix(".pub"))
-    }
+    others = _of_others(unknown)
     if others:
         raise HostError(
             f"a lab named {lab.name} is here already, made from another folder",
-            last_seen="\n".join(f"{name} uses {key}" for name, key in others.items()),
-            try_next="`lab down` removes that lab; then `lab up`",
+            last_seen="\n".join(f"{name} is of {folder}" for name, folder in others.items()),
+            try_next="there: `lab down`; then `lab up`",
         )
     for container in unknown:
         say(f"{container.name}: Vagrant has no record of it; made again")
         _remove(container, {"force": True})
+
+
+def _of_others(containers: Iterable[Any]) -> dict[str, Path]:
+    """Name of each container that another checkout made -> the folder of that checkout."""
+    own = str(_key().with_suffix(".pub"))
+    mounts = key_mounts(containers)
+    return {name: Path(key).parents[2] for name, key in mounts.items() if key != own}
+
+
+def owners(lab: Lab) -> list[str]:
+    """The other checkouts that made this lab, each with its user, in words; those that are gone own nothing."""
+    if lab.provider != "docker":
+        return []
+    with closing(engine.connect()) as client:
+        containers = client.containers.list(all=True, filters={"label": lab.label})
+        folders = sorted(set(_of_others(containers).values()))
+    return [f"{folder} (of {_user(folder)})" for folder in folders if folder.is_dir()]
+
+
+def _user(folder: Path) -> str:
+    try:
+        return folder.owner()
+    except (KeyError, OSError):
+        return "a user that is not known here"
 
 
 def _key() -> Path:

@@ -41,6 +41,7 @@ def no_machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("host_routes", "device_towards", "docker_networks"):
         monkeypatch.setattr(network, name, forbidden)
     monkeypatch.setattr(engine, "connect", forbidden)
+    monkeypatch.setattr(machines, "owners", lambda lab: [])
     monkeypatch.setattr("os.execvp", forbidden)
 
 
@@ -233,6 +234,16 @@ def test_down_of_everything_says_so(lab: Lab, monkeypatch: pytest.MonkeyPatch) -
     code, out, err = lab("down")
     assert (code, out) == (0, "")
     assert err.endswith("nothing of the lab is left\n")
+
+
+def test_a_lab_of_another_checkout_is_taken_down_only_when_told(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machines, "owners", lambda lab: ["/home/ada/lab (of ada)"])
+    code, _, err = lab("down")
+    assert code == 4 and "/home/ada/lab (of ada)" in err and "--force" in err
+    monkeypatch.setattr(machines, "destroy", lambda lab, say: [])
+    assert lab("down", "--force")[0] == 0
 
 
 class Became(Exception):

@@ -178,11 +178,24 @@ def test_machines_cut_short_before_vagrant_noted_them_are_made_again(
 def test_another_folders_lab_of_the_same_name_is_refused_and_left_alone(
     engine: FakeEngine, tmp_path: Path
 ) -> None:
-    node(engine, "n1", tmp_path / "elsewhere/id_ed25519.pub", "aaa")
+    node(engine, "n1", tmp_path / "elsewhere/.lab/ssh/id_ed25519.pub", "aaa")
     with pytest.raises(HostError, match="made from another folder") as caught:
         machines.forget_unknown(LAB, lambda _: None)
     assert "elsewhere" in str(caught.value) and "lab down" in str(caught.value)
     assert engine.removed == []
+
+
+def test_another_folders_lab_is_told_with_its_folder_and_user(engine: FakeEngine, tmp_path: Path) -> None:
+    checkout = tmp_path / "elsewhere"
+    checkout.mkdir()
+    node(engine, "n1", checkout / ".lab/ssh/id_ed25519.pub", "aaa")
+    node(engine, "n2", tmp_path / "gone/.lab/ssh/id_ed25519.pub", "bbb")
+    assert machines.owners(LAB) == [f"{checkout} (of {checkout.owner()})"]
+
+
+def test_ones_own_lab_has_no_other_owner(engine: FakeEngine) -> None:
+    node(engine, "n1", machines._key().with_suffix(".pub"), "aaa")
+    assert machines.owners(LAB) == []
 
 
 class Vagrant:
