@@ -161,9 +161,6 @@ def cut_over(lab: Lab, master: Shell, service: Service, color: str, live: str | 
     except LabError:
         set_color(master, service, live)
         raise
-    except KeyboardInterrupt:
-        _put_back(master, service, live)
-        raise
     # tee: a failure shows all headers.
     serves = f"{_headers(lab, service)} | tee >(cat >&2) | grep -i '^x-color: {color}'"
     try:
@@ -172,9 +169,6 @@ def cut_over(lab: Lab, master: Shell, service: Service, color: str, live: str | 
             SERVED_TIMEOUT,
             f"{color} to answer at {lab.public_address(service)}",
         )
-    except KeyboardInterrupt:
-        _put_back(master, service, live)
-        raise
     except TimedOut as error:
         _put_back(master, service, live)
         raise CheckFailed(
@@ -191,6 +185,12 @@ def _put_back(master: Shell, service: Service, live: str | None) -> None:
     set_color(master, service, live)
     if live:
         write_upstream(master, service, live)
+
+
+def _stop_what_was_begun(master: Shell, service: Service, color: str) -> None:
+    """The color that a deployment was bringing up; the command that brings it up goes on after a Ctrl-C."""
+    master.run("pkill -INT -u vagrant -x docker-compose", sudo=False, check=False)
+    compose(master, service, f"stop {color}", check=False)
 
 
 def _headers(lab: Lab, service: Service) -> str:
@@ -260,9 +260,15 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
     with deployment_lock(master, service) as session:
         live = ConsulClient(lab).live_color(service)
         require_serving(lab, master, service, live)
-        color, address = _prepare(master, service, release, live=live, say=say)
-        renew_lock(master, service, session)
-        cut_over(lab, master, service, color, live)
+        try:
+            color, address = _prepare(master, service, release, live=live, say=say)
+            renew_lock(master, service, session)
+            cut_over(lab, master, service, color, live)
+        except KeyboardInterrupt:
+            say(f"interrupted: {service.name} stays on {live or 'nothing'}; what was begun is put back")
+            _put_back(master, service, live)
+            _stop_what_was_begun(master, service, other(live))
+            raise
         say(f"nginx sends {service.path} to {color} at {address}")
         if live:
             old = service.container(live)
@@ -303,9 +309,6 @@ def _start_and_test(master: Shell, service: Service, color: str, live: str | Non
         address = direct_test(master, service, color)
         restore(master, service, address)
         return address
-    except KeyboardInterrupt:
-        compose(master, service, f"stop {color}", check=False)
-        raise
     except (CommandFailed, CheckFailed, TimedOut) as error:
         compose(master, service, f"stop {color}", check=False)
         raise CheckFailed(

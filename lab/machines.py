@@ -108,7 +108,7 @@ def _of_others(containers: Iterable[Any]) -> dict[str, Path]:
 
 
 def owners(lab: Lab) -> list[str]:
-    """The other checkouts that made this lab, each with its user, in words; those that are gone own nothing."""
+    """The other checkouts that made this lab, with their users, in words; one that is gone owns nothing."""
     if lab.provider != "docker":
         return []
     with closing(engine.connect()) as client:
