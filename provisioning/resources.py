@@ -108,12 +108,12 @@ class File:
 class OwnFile:
     """A file that a container's program keeps itself from its first start on.
 
-    It is written anew only when it lacks `needs`, with the container stopped meanwhile: its program would
+    It is written anew only when it lacks one of `needs`, with the container stopped meanwhile: its program would
     write over it.
     """
 
     file: File
-    needs: str
+    needs: tuple[str, ...]
     container: str
 
     @property
@@ -122,7 +122,8 @@ class OwnFile:
 
     @property
     def observe(self) -> str:
-        return f"grep -qF {shlex.quote(self.needs)} {self.file.path} 2>/dev/null && echo there || true"
+        each = (f"grep -qF {shlex.quote(words)} {self.file.path} 2>/dev/null" for words in self.needs)
+        return f"{' && '.join(each)} && echo there || true"
 
     def converge(self, observed: str, changed: frozenset[str]) -> str | None:
         if observed == "there":

@@ -45,7 +45,8 @@ class JenkinsClient:
     def trigger(self, job: str) -> int:
         """Ask for a build; returns the number it will have."""
         number = int(self._json(f"/job/{job}/api/json")["nextBuildNumber"])
-        self._ask("POST", f"/job/{job}/build")
+        crumb = self._json("/crumbIssuer/api/json")  # Jenkins takes no post without it
+        self._ask("POST", f"/job/{job}/build", headers={crumb["crumbRequestField"]: crumb["crumb"]})
         return number
 
     def last_number(self, job: str) -> int:
@@ -107,9 +108,9 @@ class JenkinsClient:
             ) from error
         return told
 
-    def _ask(self, method: str, path: str) -> httpx.Response:
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            answer = self._client.request(method, path)
+            answer = self._client.request(method, path, **options)
         except httpx.HTTPError as error:
             raise LabError(
                 "Jenkins does not answer", last_seen=str(error), try_next="lab logs jenkins"

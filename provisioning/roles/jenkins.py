@@ -25,9 +25,12 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
         Directory("/data/jenkins"),
         Directory("/data/jenkins/slaves"),
         Directory("/data/jenkins/slaves/cd", owner="vagrant"),
-        # From its first start on Jenkins keeps these itself; without its node `cd` no job can run.
+        # From its first start on Jenkins keeps these itself; without its node `cd` no job can run, and without
+        # crumbs any page in a user's browser may post to it.
         OwnFile(
-            File("/data/jenkins/config.xml", render("jenkins/config.xml", lab)), "<name>cd</name>", "jenkins"
+            File("/data/jenkins/config.xml", render("jenkins/config.xml", lab)),
+            ("<name>cd</name>", "DefaultCrumbIssuer"),
+            "jenkins",
         ),
         Directory("/data/jenkins/jobs"),
         *(resource for service in lab.services for resource in _job(lab, service)),

@@ -25,6 +25,9 @@ no_deployment_runs() { ! deployment_runs; }
 answers() { ask -o /dev/null "$jenkins/api/json" 2>/dev/null; }
 cd_is_online() { [ "$(ask "$jenkins/computer/cd/api/json" 2>/dev/null | jq -r .offline)" = false ]; }
 
+crumb() {  # the header without which Jenkins takes no post
+  ask "$jenkins/crumbIssuer/api/json" 2>/dev/null | jq -r '.crumbRequestField + ": " + .crumb'
+}
 build_number() { ask "$jenkins/job/$service/api/json" 2>/dev/null | jq -r .nextBuildNumber; }
 build_ended() { [ "$(ask "$jenkins/job/$service/$1/api/json" 2>/dev/null | jq -r .building)" = false ]; }
 build_result() { ask "$jenkins/job/$service/$1/api/json" 2>/dev/null | jq -r .result; }
@@ -40,7 +43,7 @@ redeploy() {
   local number
   number=$(build_number)
   echo "Triggering Jenkins job $jenkins/job/$service/build"
-  curl -fsS -m "$(stretched 10)" -o /dev/null -X POST "$jenkins/job/$service/build" || { say "Jenkins refused"; return 1; }
+  curl -fsS -m "$(stretched 10)" -o /dev/null -H "$(crumb)" -X POST "$jenkins/job/$service/build" || { say "Jenkins refused"; return 1; }
   until_true 300 build_ended "$number" || { say "build $number has not ended after $(stretched 300) s"; return 1; }
   say "build $number: $(build_result "$number")"
   [ "$(build_result "$number")" = SUCCESS ]

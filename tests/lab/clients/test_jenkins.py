@@ -44,6 +44,10 @@ class FakeJenkins:
         match request.method, request.url.path:
             case "GET", "/job/books-service/api/json":
                 return httpx.Response(200, json={"nextBuildNumber": self.next})
+            case "GET", "/crumbIssuer/api/json":
+                return httpx.Response(200, json={"crumb": "c1", "crumbRequestField": ".crumb"})
+            case "POST", "/job/books-service/build" if request.headers.get(".crumb") != "c1":
+                return httpx.Response(403, text="No valid crumb was included in the request")
             case "POST", "/job/books-service/build":
                 self.next += 1
                 return httpx.Response(302, headers={"Location": f"http://10.100.199.200:8080{JOB}/"})
@@ -82,7 +86,7 @@ def test_it_does_not_talk_when_the_network_of_the_lab_is_not_here(monkeypatch: p
 def test_a_trigger_is_one_post_and_tells_the_number_of_its_build() -> None:
     fake = FakeJenkins()
     assert client(fake).trigger("books-service") == 7
-    assert fake.asked == [f"GET {JOB}/api/json", f"POST {JOB}/build"]
+    assert fake.asked == [f"GET {JOB}/api/json", "GET /crumbIssuer/api/json", f"POST {JOB}/build"]
 
 
 @pytest.mark.parametrize(("following", "last"), [(1, 0), (7, 6)])
@@ -239,7 +243,7 @@ def test_a_page_in_place_of_json_is_an_error_of_the_lab(ask: str) -> None:
 def test_a_build_that_is_refused_is_an_error_that_names_the_post() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         return (
-            httpx.Response(200, json={"nextBuildNumber": 1})
+            httpx.Response(200, json={"nextBuildNumber": 1, "crumb": "c", "crumbRequestField": ".crumb"})
             if request.method == "GET"
             else httpx.Response(405)
         )

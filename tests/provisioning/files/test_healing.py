@@ -199,6 +199,9 @@ class Around:
                     "{ rm $state/lock; cp $state/after $state/checks; }"
                 ),
                 "*-X POST */job/books-service/build": f"{up}; {build}",
+                "*8080/crumbIssuer/api/json": (
+                    f'{up}; echo \'{{"crumb": "c1", "crumbRequestField": ".crumb"}}\''
+                ),
                 "*8080/api/json": up,
                 "*/computer/cd/api/json": f"{up}; echo '{{\"offline\": false}}'",
                 "*/job/books-service/api/json": (
@@ -228,7 +231,7 @@ def around(played: Any) -> Around:
 def test_a_critical_service_is_deployed_once_by_its_job(around: Around) -> None:
     said = around.heal()
     assert around.played.calls("-X POST") == [
-        f"curl -fsS -m 10 -o /dev/null -X POST {JENKINS}/job/books-service/build"
+        f"curl -fsS -m 10 -o /dev/null -H .crumb: c1 -X POST {JENKINS}/job/books-service/build"
     ]
     assert f"Triggering Jenkins job {JENKINS}/job/books-service/build\n" in said
     assert "books-service: build 1: SUCCESS" in said

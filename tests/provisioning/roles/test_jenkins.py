@@ -77,21 +77,24 @@ def test_it_is_healthy_only_when(case: str, played: Any) -> None:
     assert all("http://10.100.199.200:8080/computer/cd/" in call for call in played.calls("curl"))
 
 
-def test_settings_without_the_node_cd_are_written_anew_while_jenkins_is_stopped(
+def test_settings_without_the_node_cd_or_without_crumbs_are_written_anew_while_jenkins_is_stopped(
     played: Any, tmp_path: Path
 ) -> None:
     (own,) = (resource for resource in RESOURCES if isinstance(resource, OwnFile))
     path = tmp_path / "config.xml"
     here = OwnFile(replace(own.file, path=str(path), owner=getuser()), own.needs, own.container)
     played.program("docker")
-    for there, written in (("", True), ("<hudson/>", True), ("<slave><name>cd</name></slave>", False)):
+    for there, written in (
+        *(("", True), ("<hudson/>", True), ("<slave><name>cd</name></slave>", True)),
+        *(("DefaultCrumbIssuer", True), ("DefaultCrumbIssuer\n<slave><name>cd</name></slave>", False)),
+    ):
         path.write_text(there)
         seen = played.run(here.observe).stdout.strip()
         assert (here.converge(seen, frozenset()) is not None) == written, there
     script = here.converge("", frozenset()) or ""
     stop, start = script.index("docker stop jenkins"), script.index("docker start jenkins")
     assert stop < script.index(f"mv {path}.new") < start
-    assert own.needs in own.file.content
+    assert all(words in own.file.content for words in own.needs)
 
 
 def test_a_service_more_is_another_container_which_reads_its_job() -> None:
