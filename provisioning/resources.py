@@ -108,8 +108,8 @@ class File:
 class OwnFile:
     """A file that a container's program keeps itself from its first start on.
 
-    It is written anew only when it lacks one of `needs`, with the container stopped meanwhile: its program would
-    write over it.
+    It is written anew only when it lacks one of `needs`, with the container stopped meanwhile: its program
+    would write over it.
     """
 
     file: File

@@ -25,7 +25,7 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
         Directory("/data/jenkins"),
         Directory("/data/jenkins/slaves"),
         Directory("/data/jenkins/slaves/cd", owner="vagrant"),
-        # From its first start on Jenkins keeps these itself; without its node `cd` no job can run, and without
+        # From its first start on Jenkins keeps these itself. Without its node `cd` no job can run; without
         # crumbs any page in a user's browser may post to it.
         OwnFile(
             File("/data/jenkins/config.xml", render("jenkins/config.xml", lab)),

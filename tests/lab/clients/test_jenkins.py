@@ -51,11 +51,12 @@ class FakeJenkins:
             case "POST", "/job/books-service/build":
                 self.next += 1
                 return httpx.Response(302, headers={"Location": f"http://10.100.199.200:8080{JOB}/"})
-            case "GET", "/job/books-service/7/consoleText":
-                return httpx.Response(200, text=self.log)
-            case "GET", "/job/books-service/7/api/json":
-                return self.build()
-        return httpx.Response(404, text="Not found")
+        return self.of_build(request.url.path)
+
+    def of_build(self, path: str) -> httpx.Response:
+        if path.endswith("/7/consoleText"):
+            return httpx.Response(200, text=self.log)
+        return self.build() if path == f"{JOB}/7/api/json" else httpx.Response(404, text="Not found")
 
     def build(self) -> httpx.Response:
         self.looks += 1
