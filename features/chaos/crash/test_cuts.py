@@ -1,0 +1,168 @@
+"""Any command may be cut at any moment, by kill -9 or Ctrl-C: the same again ends well, and so does all else.
+
+A command runs in a process group of its own, which is cut at a moment that the seed chooses.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from faults.leftovers import leftovers
+from lab.model import Lab
+from lab.shell import Shell
+from lab.waiting import stretched, wait_until
+
+BIN = Path(sys.executable).parent
+LAB = str(BIN / "lab")
+SCENARIO = (
+    *(str(BIN / "pytest"), "-q", "-p", "no:cacheprovider"),
+    "features/healing/test_healing.py::test_the_live_color_is_how[stopped]",
+)
+PLAYBOOK = "ansible-playbook /vagrant/ansible/books-service.yml -i /vagrant/ansible/hosts/prod"
+KILL, INTERRUPT = signal.SIGKILL, signal.SIGINT
+INTERRUPTED = {INTERRUPT: "Ctrl-C", KILL: "kill -9"}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A command, and how many seconds it may take: the moments of its cut lie within."""
+
+    words: tuple[str, ...]
+    seconds: float
+    again: int = 0  # how the same command ends afterwards
+
+
+CUTS = {
+    "deploy": Cut((LAB, "deploy", "books-service", "1.1"), 12),
+    "reset": Cut((LAB, "reset"), 6),
+    "fault": Cut((LAB, "fault", "inject", "stop", "the live color", "--seconds", "4"), 8),
+    "soak": Cut((LAB, "soak", "--minutes", "0.3", "--seed", "1"), 40),
+    "scenario": Cut(SCENARIO, 30),
+    "up": Cut((LAB, "up"), 6),
+}
+FROM_NOTHING = {"up": Cut((LAB, "up"), 50), "down": Cut((LAB, "down"), 8)}
+
+
+def cut(words: tuple[str, ...], moment: float, how: signal.Signals) -> int | None:
+    """Run a command and cut it after so many seconds; returns its exit code."""
+    child = subprocess.Popen(
+        words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        child.wait(moment)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, how)
+        try:
+            child.wait(stretched(120))
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, KILL)
+    return child.returncode
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=stretched(600))
+
+
+def ends_well(*words: str) -> None:
+    done = run(*words)
+    assert done.returncode == 0, f"{shlex.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+
+
+def is_whole(lab: Lab, shells: Mapping[str, Shell]) -> None:
+    """`lab reset` ends well; then nothing is open, held, or left on a node."""
+    for shell in shells.values():
+        shell.close()
+    ends_well(LAB, "reset")
+    wait_until(
+        lambda: not leftovers(shells), 60, "nothing of a fault", evidence=lambda: str(leftovers(shells))
+    )
+    assert json.loads(run(LAB, "fault", "list", "--format", "json").stdout) == []
+    locks = [f"http://localhost:8500/v1/kv/{service.lock_key}" for service in lab.services]
+    held = shells[lab.master.name].run("; ".join(f"curl -s {lock}" for lock in locks)).stdout
+    assert "Session" not in held
+    ends_well(LAB, "status")
+
+
+@pytest.mark.parametrize("how", INTERRUPTED, ids=INTERRUPTED.get)
+@pytest.mark.parametrize("name", CUTS)
+def test_a_cut_command_ends_well_when_it_is_typed_again(
+    name: str,
+    how: signal.Signals,
+    *,
+    lab: Lab,
+    shells: Mapping[str, Shell],
+    chance: random.Random,
+    times: int,
+) -> None:
+    for _ in range(times):
+        moment = chance.uniform(0.2, CUTS[name].seconds)
+        code = cut(CUTS[name].words, moment, how)
+        print(f"{name}: {INTERRUPTED[how]} after {moment:.1f} s: exit {code}")
+        ends_well(*CUTS[name].words)
+        is_whole(lab, shells)
+
+
+@pytest.mark.parametrize("how", ["KILL", "INT"])
+def test_a_deployment_by_ansible_may_be_cut(
+    how: str, *, lab: Lab, shells: Mapping[str, Shell], chance: random.Random, times: int
+) -> None:
+    for _ in range(times):
+        moment = chance.uniform(0.5, 20)
+        shells[lab.master.name].run(f"timeout -s {how} {moment:.1f} {PLAYBOOK}", sudo=False, check=False)
+        print(f"Ansible: {how} after {moment:.1f} s")
+        is_whole(lab, shells)
+        ends_well(LAB, "exec", lab.master.name, "--", *shlex.split(PLAYBOOK))
+        is_whole(lab, shells)
+
+
+def test_a_deployment_by_jenkins_may_be_cut(
+    lab: Lab, shells: Mapping[str, Shell], chance: random.Random, times: int
+) -> None:
+    from lab.clients.jenkins import JenkinsClient  # noqa: PLC0415
+
+    master = shells[lab.master.name]
+    for _ in range(times):
+        jenkins = JenkinsClient(lab)
+        number = jenkins.trigger(lab.main_service.name)
+        moment = chance.uniform(0.5, 12)
+        master.run(f"timeout {moment:.1f} tail -f /dev/null; pkill -9 -f '[a]nsible-playbook'", check=False)
+        result = jenkins.follow(lab.main_service.name, number).result
+        print(f"Jenkins: its playbook killed after {moment:.1f} s: {result}")
+        is_whole(lab, shells)
+        assert jenkins.build(lab.main_service.name).result == "SUCCESS"
+        jenkins.close()
+        is_whole(lab, shells)
+
+
+@pytest.mark.parametrize("how", INTERRUPTED, ids=INTERRUPTED.get)
+@pytest.mark.parametrize("name", FROM_NOTHING)
+def test_a_lab_may_be_cut_on_its_way_up_and_down(
+    name: str,
+    how: signal.Signals,
+    *,
+    lab: Lab,
+    shells: Mapping[str, Shell],
+    chance: random.Random,
+    times: int,
+) -> None:
+    for _ in range(times):
+        if name == "up":
+            ends_well(LAB, "down")
+        moment = chance.uniform(0.2, FROM_NOTHING[name].seconds)
+        code = cut(FROM_NOTHING[name].words, moment, how)
+        print(f"{name}: {INTERRUPTED[how]} after {moment:.1f} s: exit {code}")
+        ends_well(*FROM_NOTHING[name].words)
+        ends_well(LAB, "up")
+        is_whole(lab, shells)
