@@ -187,10 +187,19 @@ def _put_back(master: Shell, service: Service, live: str | None) -> None:
         write_upstream(master, service, live)
 
 
-def _stop_what_was_begun(master: Shell, service: Service, color: str) -> None:
-    """The color that a deployment was bringing up; the command that brings it up goes on after a Ctrl-C."""
-    master.run("pkill -INT -u vagrant -x docker-compose", sudo=False, check=False)
-    compose(master, service, f"stop {color}", check=False)
+def _give_up(master: Shell, service: Service, live: str | None, say: Callable[[str], None]) -> None:
+    """What was live is live, and the color that was being brought up is stopped."""
+    color = other(live)
+    try:
+        _put_back(master, service, live)
+        # The command that brings it up goes on after a Ctrl-C.
+        master.run("pkill -INT -u vagrant -x docker-compose", sudo=False, check=False)
+        compose(master, service, f"stop {color}", check=False)
+    except KeyboardInterrupt:
+        say(
+            f"interrupted again: {service.container(color)} may be left, and be live; `lab reset` puts it right"
+        )
+        raise
 
 
 def _headers(lab: Lab, service: Service) -> str:
@@ -266,8 +275,7 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
             cut_over(lab, master, service, color, live)
         except KeyboardInterrupt:
             say(f"interrupted: {service.name} stays on {live or 'nothing'}; what was begun is put back")
-            _put_back(master, service, live)
-            _stop_what_was_begun(master, service, other(live))
+            _give_up(master, service, live, say)
             raise
         say(f"nginx sends {service.path} to {color} at {address}")
         if live:

@@ -251,6 +251,16 @@ def test_what_was_live_is_live_after_a_cut_and_the_lock_is_given_back(case: str,
     assert not shell.ran("docker stop booksservice_blue_1")
 
 
+def test_a_second_cut_stops_and_names_what_is_left() -> None:
+    shell = master("blue", {"docker-compose pull": KeyboardInterrupt(), "pkill": KeyboardInterrupt()})
+    told: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        by_hand.deploy(LAB, shell, BOOKS, "1.1", told.append)
+    assert "stays on blue" in told[-2]
+    assert "booksservice_green_1 may be left" in told[-1] and "lab reset" in told[-1]
+    assert "session/destroy/s1" in shell.scripts[-1]
+
+
 def test_the_lock_of_whoever_died_is_broken_by_a_reset() -> None:
     shell = FakeShell({"services/books-service/lock": said('[{"Session": "a-1"}]'), "destroy": said()})
     by_hand.break_lock(shell, BOOKS)
