@@ -196,9 +196,8 @@ def _give_up(master: Shell, service: Service, live: str | None, say: Callable[[s
         master.run("pkill -INT -u vagrant -x docker-compose", sudo=False, check=False)
         compose(master, service, f"stop {color}", check=False)
     except KeyboardInterrupt:
-        say(
-            f"interrupted again: {service.container(color)} may be left, and be live; `lab reset` puts it right"
-        )
+        left = service.container(color)
+        say(f"interrupted again: {left} may be left, and be live; `lab reset` puts it right")
         raise
 
 

@@ -1,0 +1,62 @@
+"""Odd arguments: each ends in a documented exit code, in words, before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab import engine, environment, machines, network
+from lab.errors import HostError
+
+ODD = (
+    "",
+    " ",
+    "..",
+    "/",
+    "-1",
+    "nan",
+    "\x1b[2J",
+    "a\nb",
+    "\udcff",
+    "x" * 5000,
+    "$(id)",
+    "é",
+    "\u202e",
+    "--",
+    "*",
+)
+COMMANDS = (
+    *("deploy ODD 1.1", "deploy books-service ODD", "logs ODD", "ssh ODD", "exec ODD -- true", "report ODD"),
+    *("status --format ODD", "ODD", "fault inject ODD nginx", "fault inject stop nginx --seconds ODD"),
+    *("fault heal ODD", "fault inject loss any-node percent=ODD", "fault inject loss any-node ODD"),
+    *("soak --seed ODD", "soak --minutes ODD", "--lab-file ODD status"),
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A host without a lab."""
+
+    def absent(*_: object) -> None:
+        raise HostError("the lab's network is not on this host", try_next="make lab-up")
+
+    monkeypatch.setattr(environment, "STATE", tmp_path / "state")
+    monkeypatch.setattr(network, "require_present", absent)
+    for room, name in ((machines, "shells"), (engine, "connect")):
+        monkeypatch.setattr(room, name, lambda *_, **__: pytest.fail("it reached for the lab"))
+    monkeypatch.setattr("os.execvp", lambda *_: pytest.fail("it became another program"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+@pytest.mark.parametrize("line", COMMANDS)
+def test_an_odd_argument_is_refused_in_words(
+    line: str, odd: str, command: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    code, out, err = command(*(word.replace("ODD", odd) for word in line.split()))
+    assert code in (1, 2, 4), (code, err)
+    assert "this is an error of the lab's own code" not in err
+    assert "\x1b[2J" not in out + err
+    assert [path.name for path in tmp_path.iterdir() if path.name != "state"] == []
