@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import httpx
 import pytest
 from playwright.sync_api import Browser
 
@@ -156,6 +157,16 @@ def test_a_page_of_another_origin_reads_and_writes_nothing_of_consul_and_the_boo
     with_books = ProxyClient(lab)
     assert [books.kept(book) for book in with_books.books()] == list(books.BOOKS)
     with_books.close()
+
+
+@pytest.mark.parametrize("host", ["rebound.example", "a.b", "10.100.199.200.example"])
+def test_a_name_of_somebodys_that_means_the_lab_is_answered_with_nothing(host: str, lab: Lab) -> None:
+    address = lab.public_address(lab.main_service)
+    asked = [
+        httpx.get(address, headers={"Host": name}, trust_env=False).status_code
+        for name in (host, "localhost")
+    ]
+    assert asked == [421, 200]
 
 
 def test_a_page_of_another_origin_can_still_command_an_engine(
