@@ -21,7 +21,7 @@ from faults import harness as harness_module
 from faults import history
 from faults.harness import Harness, Plan
 from faults.history import Injected
-from lab import machines, network
+from lab import machines, network, owner
 from lab.errors import CheckFailed, ConfigError
 from lab.model import Lab
 
@@ -126,6 +126,7 @@ def inject(
     if dry_run:
         _print_plan(harness.plan(chosen, target, seconds))
         return
+    owner.refuse_held()
     begun = harness.inject(chosen, target, seconds)
     _say(f"{begun.name} {begun.id} on {', '.join(begun.on)} for {seconds:g} s (seed {seed})")
     click.echo(begun.id)

@@ -16,7 +16,7 @@ from rich.markup import escape
 import faults
 from cli import doctor, fault, report, screens, soak
 from deployments import baseline, bring_up, by_hand
-from lab import config, engine, machines, network, waiting
+from lab import config, engine, machines, network, owner, waiting
 from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, printable
 from lab.model import Lab
 from lab.shell import Shell
@@ -61,18 +61,24 @@ def _shells(lab: Lab) -> Mapping[str, Shell]:
     return machines.shells(lab)
 
 
+WAIT = click.option("--wait", is_flag=True, help="Wait for the end of another command that holds the lab.")
+
+
 @cli.command()
 @click.pass_obj
 def up(lab: Lab) -> None:
     """Bring the lab up, or mend what is down; a healthy lab is left as it is."""
-    bring_up.bring_up(lab, Progress())
+    say = Progress()
+    with owner.held(say, wait=True):
+        bring_up.bring_up(lab, say)
     screens.closing(lab)
 
 
 @cli.command()
 @click.option("--force", is_flag=True, help="Also a lab of this name that another checkout made.")
+@WAIT
 @click.pass_obj
-def down(lab: Lab, force: bool) -> None:
+def down(lab: Lab, force: bool, wait: bool) -> None:
     """Remove everything that carries the lab's mark, and prove that nothing is left."""
     owners = [] if force else machines.owners(lab)
     if owners:
@@ -82,7 +88,8 @@ def down(lab: Lab, force: bool) -> None:
             try_next="there: `lab down`; or here: `lab down --force` (`make lab-down FORCE=1`)",
         )
     say = Progress()
-    left = machines.destroy(lab, say)
+    with owner.held(say, wait=wait):
+        left = machines.destroy(lab, say)
     if left:
         raise CheckFailed("still there: " + ", ".join(left), try_next="lab down")
     say("nothing of the lab is left")
@@ -163,15 +170,19 @@ def plan(lab: Lab) -> None:
 def deploy(lab: Lab, service: str, release: str) -> None:
     """Bring RELEASE of SERVICE out on its idle color: pull, start, test directly, cut over, stop the old."""
     chosen = lab.service(service)
+    owner.refuse_held()
     done = by_hand.deploy(lab, _shells(lab)[lab.master.name], chosen, release, Progress())
     click.echo(f"{service} {done.release} is live on {done.color} at {done.address}")
 
 
 @cli.command()
+@WAIT
 @click.pass_obj
-def reset(lab: Lab) -> None:
+def reset(lab: Lab, wait: bool) -> None:
     """Back to the baseline: blue with the first release live, no green, three books."""
-    baseline.reset(lab, _shells(lab), lab.main_service)
+    shells = _shells(lab)
+    with owner.held(Progress(), wait=wait):
+        baseline.reset(lab, shells, lab.main_service)
 
 
 cli.add_command(doctor.doctor)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from lab import machines, network
+from lab import machines, network, owner
 from lab.errors import CheckFailed
 from lab.model import Lab
 
@@ -28,8 +28,9 @@ class Minutes(click.FloatRange):
 @click.command()
 @click.option("--minutes", type=Minutes(0, 24 * 60, min_open=True), default=10.0, show_default=True)
 @click.option("--seed", type=int, help="Makes every fault of a soak repeatable; else one is drawn and told.")
+@click.option("--wait", is_flag=True, help="Wait for the end of another command that holds the lab.")
 @click.pass_obj
-def soak(lab: Lab, minutes: float, seed: int | None) -> None:
+def soak(lab: Lab, minutes: float, seed: int | None, wait: bool) -> None:
     """Break something, let the lab recover, and again, for MINUTES; then write a report and print its path.
 
     Exits 1 when the lab was not steady again after a fault.
@@ -47,8 +48,9 @@ def soak(lab: Lab, minutes: float, seed: int | None) -> None:
 
     again = f"lab soak --minutes {minutes:g} --seed {chosen}"
     say(again)
-    run = Run(lab, again, chosen)
-    outcomes = Soak(lab, machines.shells(lab), run, chosen, say).go(minutes)
+    with owner.held(say, wait=wait):
+        run = Run(lab, again, chosen)
+        outcomes = Soak(lab, machines.shells(lab), run, chosen, say).go(minutes)
     verdicts = Counter(outcome.verdict for outcome in outcomes)
     say(f"{len(outcomes)} faults, {verdicts['failed']} not recovered from")
     click.echo(report.write(run.folder))

@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--seed", type=int, default=secrets.randbelow(10**6), help="makes every choice of a fault repeatable"
     )
+    group.addoption("--wait", action="store_true", help="wait for another command that holds the lab")
     group.addoption("--pairs", type=int, default=2, help="pairs of faults that features/chaos tries")
     group.addoption("--times", type=int, default=1, help="how often features/chaos/crash tries each kind")
 

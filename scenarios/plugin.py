@@ -14,7 +14,8 @@ from evidence.entries import EvidenceKept, StepPhase
 from evidence.runs import Run
 from evidence.watching import Watchers
 from lab import config as lab_config
-from lab.errors import LabError
+from lab import owner
+from lab.errors import CheckFailed, LabError
 from lab.waiting import stretched
 
 DEADLINE = 300  # seconds a scenario may take; the tag @deadline-600 gives another number
@@ -70,6 +71,18 @@ def pytest_bdd_apply_tag(tag: str, function: Any) -> bool | None:
         return None
     pytest.mark.timeout(stretched(seconds))(function)
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[object]:
+    """The whole run holds the lab. Another command that does ends it before its first scenario."""
+    if session.config.option.collectonly:
+        return (yield)
+    try:
+        with owner.held(print, wait=session.config.getoption("--wait", default=False)):
+            return (yield)
+    except CheckFailed as error:
+        pytest.exit(str(error), returncode=error.exit_code)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import engine, environment, machines
+from lab import engine, environment, machines, owner
 from lab.model import Lab
 
 LAB = str(Path(sys.executable).with_name("lab"))
@@ -55,7 +56,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [LAB, *words],
-        env={**environment.given(), **shell},
+        env={**environment.given(), owner.NAME: os.environ[owner.NAME], **shell},
         cwd=folder,
         capture_output=True,
         text=True,

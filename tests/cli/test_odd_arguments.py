@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import engine, environment, machines, network
+from lab import config, engine, environment, machines, network
 from lab.errors import HostError
 
 ODD = (
@@ -43,6 +43,7 @@ def no_lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         raise HostError("the lab's network is not on this host", try_next="make lab-up")
 
     monkeypatch.setattr(environment, "STATE", tmp_path / "state")
+    monkeypatch.setenv("LAB_FILE", str(config.LAB_FILE))  # which --lab-file overwrites
     monkeypatch.setattr(network, "require_present", absent)
     for room, name in ((machines, "shells"), (engine, "connect")):
         monkeypatch.setattr(room, name, lambda *_, **__: pytest.fail("it reached for the lab"))
