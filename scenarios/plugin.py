@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -74,7 +74,7 @@ def pytest_bdd_apply_tag(tag: str, function: Any) -> bool | None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtestloop(session: pytest.Session) -> Iterator[object]:
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """The whole run holds the lab. Another command that does ends it before its first scenario."""
     if session.config.option.collectonly:
         return (yield)
