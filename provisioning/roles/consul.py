@@ -35,6 +35,7 @@ def agent_settings(lab: Lab, node: Node) -> dict[str, object]:
         "data_dir": "/var/lib/consul",
         "bind_addr": node.address,
         "client_addr": f"127.0.0.1 {node.address}",
+        "ports": {"grpc": -1, "grpc_tls": -1},  # for a mesh, which is not here
         "disable_update_check": True,
         "enable_script_checks": False,
         # A node that stops stays known as failed: it is expected back.
