@@ -20,6 +20,7 @@ from lab import engine
 from lab.clients.proxy import ProxyClient
 from lab.model import Lab
 from lab.shell import Shell
+from lab.waiting import limit
 
 CONSUL = {8300, 8301, 8500, 8600}
 ON_MASTER = CONSUL | {80, 2375, 5000, 8080, 8302}
@@ -27,9 +28,9 @@ ON_NODES = CONSUL | {2375, 27017}
 PUBLISHED = 32768  # the services' own ports begin here
 NOBODY = 65534
 # ADDRESS,... PORT,...: prints each that takes a connection, all tried at once.
-TRY = """
-try() { timeout 2 bash -c "</dev/tcp/$1/$2" 2>/dev/null && echo "$1 $2"; }
-for address in ${1//,/ }; do for port in ${2//,/ }; do try "$address" "$port" & done; done; wait; true
+TRY = f"""
+try() {{ timeout {limit(2)} bash -c "</dev/tcp/$1/$2" 2>/dev/null && echo "$1 $2"; }}
+for address in ${{1//,/ }}; do for port in ${{2//,/ }}; do try "$address" "$port" & done; done; wait; true
 """
 
 
