@@ -26,7 +26,7 @@ status: venv ## what runs, and where
 features: venv browser ## play every scenario on the lab that is up (half an hour)
 	@.venv/bin/pytest features/ --ignore=features/chaos/crash $(RESULTS)
 
-crash: venv ## kill the harness in the middle of every kind of fault, ten times
+crash: venv ## kill the harness in the middle of every kind of fault, and cut every command, ten times
 	@.venv/bin/pytest features/chaos/crash --times 10
 
 test: unit lab-up browser ## unit, then the lab up, then the article, its healing and each fault once
