@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from deployments import baseline
 from evidence import journal
 from faults import FAULTS, history
 from faults.example import filled, words
@@ -106,9 +105,3 @@ def as_before_after_a_kill(
     wait_until(proxy.books, 30, "users to be served again")
     proxy.close()
     return begun.phase
-
-
-@pytest.fixture(scope="module", autouse=True)
-def steady(lab: Lab, shells: Mapping[str, Shell]) -> None:
-    """One baseline for all of them: each must leave the lab as it was."""
-    baseline.reset(lab, shells, lab.main_service)

@@ -40,13 +40,17 @@ class Cut:
 
     words: tuple[str, ...]
     seconds: float
-    again: int = 0  # how the same command ends afterwards
+    first: tuple[str, ...] = ()  # typed before the same command again
 
 
 CUTS = {
     "deploy": Cut((LAB, "deploy", "books-service", "1.1"), 12),
     "reset": Cut((LAB, "reset"), 6),
-    "fault": Cut((LAB, "fault", "inject", "stop", "the live color", "--seconds", "4"), 8),
+    "fault": Cut(
+        (LAB, "fault", "inject", "stop", "the live color", "--seconds", "4"),
+        8,
+        (LAB, "fault", "heal", "--all"),
+    ),
     "soak": Cut((LAB, "soak", "--minutes", "0.3", "--seed", "1"), 40),
     "scenario": Cut(SCENARIO, 30),
     "up": Cut((LAB, "up"), 6),
@@ -110,6 +114,8 @@ def test_a_cut_command_ends_well_when_it_is_typed_again(
         moment = chance.uniform(0.2, CUTS[name].seconds)
         code = cut(CUTS[name].words, moment, how)
         print(f"{name}: {INTERRUPTED[how]} after {moment:.1f} s: exit {code}")
+        if CUTS[name].first:
+            ends_well(*CUTS[name].first)
         ends_well(*CUTS[name].words)
         is_whole(lab, shells)
 

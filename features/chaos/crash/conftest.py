@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from deployments import baseline
+from lab.model import Lab
+from lab.shell import Shell
+
+
+@pytest.fixture(scope="module", autouse=True)
+def steady(lab: Lab, shells: Mapping[str, Shell]) -> None:
+    """One baseline for all of them: each must leave the lab as it was."""
+    baseline.reset(lab, shells, lab.main_service)
