@@ -15,7 +15,7 @@ from rich.markup import escape
 
 import faults
 from cli import doctor, fault, report, screens, soak
-from deployments import baseline, bring_up, by_hand
+from deployments import bring_up, by_hand
 from lab import config, engine, machines, network, owner, waiting
 from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, printable
 from lab.model import Lab
@@ -181,8 +181,9 @@ def deploy(lab: Lab, service: str, release: str) -> None:
 def reset(lab: Lab, wait: bool) -> None:
     """Back to the baseline: blue with the first release live, no green, three books."""
     shells = _shells(lab)
-    with owner.held(Progress(), wait=wait):
-        baseline.reset(lab, shells, lab.main_service)
+    say = Progress()
+    with owner.held(say, wait=wait):
+        faults.reset(lab, shells, say)
 
 
 cli.add_command(doctor.doctor)

@@ -9,12 +9,22 @@ from dataclasses import fields
 from typing import Any
 
 from faults.fault import Fault
-from faults.harness import DEFAULT_SECONDS, Harness, heal_overdue
+from faults.harness import DEFAULT_SECONDS, Harness, heal_overdue, reset
 from faults.history import Injected, open_faults
 from faults.kinds import FAULTS
 from lab.errors import ConfigError, nearest
 
-__all__ = ["DEFAULT_SECONDS", "FAULTS", "Fault", "Harness", "Injected", "heal_overdue", "made", "open_faults"]
+__all__ = [
+    "DEFAULT_SECONDS",
+    "FAULTS",
+    "Fault",
+    "Harness",
+    "Injected",
+    "heal_overdue",
+    "made",
+    "open_faults",
+    "reset",
+]
 
 
 def made(name: str, **settings: str) -> Fault:

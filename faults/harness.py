@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from deployments import baseline
 from evidence import journal
 from evidence.entries import Entry, FaultPhase
 from evidence.journal import Journal
@@ -323,6 +324,13 @@ def way_in(node: str) -> str:
         return shell.run("echo $SSH_CONNECTION", sudo=False, timeout=10).stdout.split()[2]
     finally:
         shell.close()
+
+
+def reset(lab: Lab, shells: Mapping[str, Shell], say: Callable[[str], None] = lambda _: None) -> None:
+    """The baseline with no fault open: what a command that was killed left is healed first."""
+    for healed in Harness(lab, shells).heal_all():
+        say(f"fault {healed.id} ({healed.name}) was open: {healed.phase} {healed.detail}".strip())
+    baseline.reset(lab, shells, lab.main_service)
 
 
 def heal_overdue(lab: Lab, say: Callable[[str], None]) -> None:

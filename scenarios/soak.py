@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
 
-from deployments import baseline
+import faults
 from evidence.probe import Probe
 from evidence.runs import Run
 from evidence.watching import Watchers
@@ -106,7 +106,7 @@ class Soak:
     def _prepare(self) -> None:
         """The baseline, and a first deployment by Jenkins, so that the service is checked and heals."""
         service = self.lab.main_service
-        baseline.reset(self.lab, self.shells, service)
+        faults.reset(self.lab, self.shells)
         jenkins = JenkinsClient(self.lab)
         build = jenkins.build(service.name)
         jenkins.close()

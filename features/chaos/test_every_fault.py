@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from deployments import baseline
+import faults
 from faults import FAULTS, made
 from faults.example import BEFORE, filled, words
 from faults.leftovers import leftovers
@@ -25,7 +25,7 @@ def test_every_fault_but_the_clock_is_tried() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def at_the_baseline(lab: Lab, shells: Mapping[str, Shell]) -> None:
-    baseline.reset(lab, shells, lab.main_service)
+    faults.reset(lab, shells)
 
 
 @pytest.mark.parametrize("name", TRIED)

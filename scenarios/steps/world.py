@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from pytest_bdd import given, parsers
 
-from deployments import baseline
+import faults
 from evidence.answers import Answer
 from evidence.probe import Probe, Writer
 from evidence.runs import Run
@@ -78,7 +78,7 @@ def story() -> Iterator[Story]:
 
 @given("the lab is at its baseline")
 def at_baseline(lab: Lab, shells: Mapping[str, Shell]) -> None:
-    baseline.reset(lab, shells, lab.main_service)
+    faults.reset(lab, shells)
 
 
 @given(parsers.parse("users ask for {path} {rate:d} times a second"))

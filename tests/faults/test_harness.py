@@ -356,6 +356,18 @@ def test_a_lab_that_does_not_answer_stops_no_command(
     assert "1 faults are overdue and could not be healed: nobody is there" in told[0]
 
 
+def test_a_reset_heals_what_a_dead_command_left_and_then_brings_the_baseline(
+    harness: Harness, shells: dict[str, FakeShell], state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    injected = harness.inject(made("isolate"), "swarm-node-02", 10)
+    begun_with: list[list[Injected]] = []
+    monkeypatch.setattr(baseline, "reset", lambda *_: begun_with.append(open_faults(journal.read(state))))
+    told: list[str] = []
+    faults.reset(harness.lab, shells, told.append)
+    assert begun_with == [[]]
+    assert told == [f"fault {injected.id} (isolate) was open: healed"]
+
+
 STRANGE = {
     "another shape": '{"at": 1, "kind": "fault", "id": "f", "phase": "inject", "undo": [{"place": "host"}]}',
     "a node of another lab": json.dumps(

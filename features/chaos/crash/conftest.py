@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from deployments import baseline
+import faults
 from lab.model import Lab
 from lab.shell import Shell
 
@@ -12,4 +12,4 @@ from lab.shell import Shell
 @pytest.fixture(scope="module", autouse=True)
 def steady(lab: Lab, shells: Mapping[str, Shell]) -> None:
     """One baseline for all of them: each must leave the lab as it was."""
-    baseline.reset(lab, shells, lab.main_service)
+    faults.reset(lab, shells)
