@@ -9,6 +9,7 @@ from itertools import count
 from time import monotonic
 
 import faults
+from deployments import baseline
 from evidence.probe import Probe
 from evidence.runs import Run
 from evidence.watching import Watchers

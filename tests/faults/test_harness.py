@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+import faults
+from deployments import baseline
 from evidence import journal
+from faults import Injected, heal_overdue, history, made, open_faults
 from faults import harness as harness_module
-from faults import heal_overdue, history, made, open_faults
 from faults.harness import GRACE, Harness
 from lab import environment, machines
 from lab.errors import CheckFailed, ConfigError, LabError
