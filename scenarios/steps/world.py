@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import pytest
 from pytest_bdd import given, parsers
 
-import faults
 from evidence.answers import Answer
 from evidence.probe import Probe, Writer
 from evidence.runs import Run
+from faults.harness import reset
 from lab import config, machines, network
 from lab.errors import LabError
 from lab.model import Lab
@@ -78,7 +78,7 @@ def story() -> Iterator[Story]:
 
 @given("the lab is at its baseline")
 def at_baseline(lab: Lab, shells: Mapping[str, Shell]) -> None:
-    faults.reset(lab, shells)
+    reset(lab, shells)
 
 
 @given(parsers.parse("users ask for {path} {rate:d} times a second"))
