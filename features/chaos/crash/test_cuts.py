@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from faults.leftovers import leftovers
+from lab import machines
 from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import stretched, wait_until
@@ -84,11 +85,10 @@ def ends_well(*words: str) -> None:
     assert done.returncode == 0, f"{shlex.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
 
 
-def is_whole(lab: Lab, shells: Mapping[str, Shell]) -> None:
+def is_whole(lab: Lab) -> None:
     """`lab reset` ends well; then nothing is open, held, or left on a node."""
-    for shell in shells.values():
-        shell.close()
     ends_well(LAB, "reset")
+    shells = machines.shells(lab)  # anew: the machines may be others than before
     wait_until(
         lambda: not leftovers(shells), 60, "nothing of a fault", evidence=lambda: str(leftovers(shells))
     )
@@ -106,7 +106,6 @@ def test_a_cut_command_ends_well_when_it_is_typed_again(
     how: signal.Signals,
     *,
     lab: Lab,
-    shells: Mapping[str, Shell],
     chance: random.Random,
     times: int,
 ) -> None:
@@ -117,7 +116,7 @@ def test_a_cut_command_ends_well_when_it_is_typed_again(
         if CUTS[name].first:
             ends_well(*CUTS[name].first)
         ends_well(*CUTS[name].words)
-        is_whole(lab, shells)
+        is_whole(lab)
 
 
 @pytest.mark.parametrize("how", ["KILL", "INT"])
@@ -128,9 +127,9 @@ def test_a_deployment_by_ansible_may_be_cut(
         moment = chance.uniform(0.5, 20)
         shells[lab.master.name].run(f"timeout -s {how} {moment:.1f} {PLAYBOOK}", sudo=False, check=False)
         print(f"Ansible: {how} after {moment:.1f} s")
-        is_whole(lab, shells)
+        is_whole(lab)
         ends_well(LAB, "exec", lab.master.name, "--", *shlex.split(PLAYBOOK))
-        is_whole(lab, shells)
+        is_whole(lab)
 
 
 def test_a_deployment_by_jenkins_may_be_cut(
@@ -146,10 +145,10 @@ def test_a_deployment_by_jenkins_may_be_cut(
         master.run(f"timeout {moment:.1f} tail -f /dev/null; pkill -9 -f '[a]nsible-playbook'", check=False)
         result = jenkins.follow(lab.main_service.name, number).result
         print(f"Jenkins: its playbook killed after {moment:.1f} s: {result}")
-        is_whole(lab, shells)
+        is_whole(lab)
         assert jenkins.build(lab.main_service.name).result == "SUCCESS"
         jenkins.close()
-        is_whole(lab, shells)
+        is_whole(lab)
 
 
 @pytest.mark.parametrize("how", INTERRUPTED, ids=INTERRUPTED.get)
@@ -171,4 +170,4 @@ def test_a_lab_may_be_cut_on_its_way_up_and_down(
         print(f"{name}: {INTERRUPTED[how]} after {moment:.1f} s: exit {code}")
         ends_well(*FROM_NOTHING[name].words)
         ends_well(LAB, "up")
-        is_whole(lab, shells)
+        is_whole(lab)
