@@ -158,7 +158,6 @@ def test_a_lab_may_be_cut_on_its_way_up_and_down(
     how: signal.Signals,
     *,
     lab: Lab,
-    shells: Mapping[str, Shell],
     chance: random.Random,
     times: int,
 ) -> None:
