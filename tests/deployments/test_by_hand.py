@@ -267,9 +267,9 @@ def test_the_lock_of_whoever_died_is_broken_by_a_reset() -> None:
     assert "session/destroy/a-1" in shell.scripts[-1]
 
 
-@pytest.mark.parametrize("answer", ["", "[]", '[{"Key": "k"}]'])
-def test_where_no_lock_is_none_is_broken(answer: str) -> None:
-    shell = FakeShell({"services/books-service/lock": said(answer)})
+@pytest.mark.parametrize("answer", [said("[]"), said('[{"Key": "k"}]'), said("No cluster leader", exit=22)])
+def test_where_no_lock_is_none_is_broken(answer: Answer) -> None:
+    shell = FakeShell({"services/books-service/lock": answer})
     by_hand.break_lock(shell, BOOKS)
     assert len(shell.scripts) == 1
 
