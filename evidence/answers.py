@@ -9,10 +9,11 @@ from pathlib import Path
 from sys import intern
 from typing import Any, Literal, get_args
 
-from evidence.entries import MOST
+from evidence.entries import is_moment
 from lab.errors import LabError
 
 Outcome = Literal["ok", "fail", "unknown"]
+OUTCOMES = get_args(Outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +87,15 @@ def _answer(facts: dict[str, Any]) -> Answer:
 
 
 def _is_sound(answer: Answer) -> bool:
-    """Each fact is of its kind, and each moment between 1970 and 3000."""
+    """Each fact is of its kind."""
     moments = (answer.planned, answer.sent, answer.finished)
     words = (answer.release, answer.color, answer.node, answer.book)
     return (
-        all(isinstance(moment, float | int) and 0 <= moment <= MOST for moment in moments)
+        all(is_moment(moment) for moment in moments)
         and all(isinstance(word, str) for word in words)
         and isinstance(answer.status, int | None)
         and isinstance(answer.error, str | None)
-        and answer.outcome in get_args(Outcome)
+        and answer.outcome in OUTCOMES
     )
 
 

@@ -401,6 +401,11 @@ def _as(hint: str, value: Any) -> Any:
 HINTS = {one: {each.name: str(each.type) for each in fields(one)} for one in (*EVERY, *SCENARIO.values())}
 
 
+def is_moment(value: Any) -> bool:
+    """Whether this can be seconds of the wall clock: a number between 1970 and 3000, which NaN is not."""
+    return isinstance(value, int | float) and 0 <= value <= MOST
+
+
 def unknown(entry: Unknown) -> str:
     """An entry that no kind takes, in words."""
     return f"an entry of the kind {entry.kind!r} is not understood: {entry.plain}"[:TEXT]

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from evidence.entries import MOST, Entry, Unknown, of, unknown
+from evidence.entries import Entry, Unknown, is_moment, of, unknown
 from lab import environment
 from lab.errors import LabError
 
@@ -84,6 +84,6 @@ def read(path: Path, warn: Callable[[str], None] = lambda _: None) -> list[Entry
 def _parsed(line: str) -> Entry:
     facts = json.loads(line)
     at = float(facts.pop("at"))
-    if not 0 <= at <= MOST:
+    if not is_moment(at):
         raise ValueError(f"{at} is no moment")
     return of(str(facts.pop("kind")), at, **facts)

@@ -15,7 +15,6 @@ from typing import Any
 from evidence import journal, measures, runs
 from evidence.answers import Answer
 from evidence.entries import (
-    MOST,
     TEXT,
     BuildChange,
     Entry,
@@ -25,6 +24,7 @@ from evidence.entries import (
     ScenarioEnded,
     Seen,
     StepPhase,
+    is_moment,
 )
 from evidence.measures import FaultWindow
 from lab.errors import ConfigError, LabError, nearest, shown
@@ -155,15 +155,19 @@ def _entries(folder: Path, warn: Callable[[str], None]) -> list[Entry]:
         return []
 
 
-# What run.json says: the type of each fact, and what is shown where it is not known.
-FACTS: dict[str, tuple[Any, Any]] = {
-    "lab": (str, "a lab"),
-    "service": (str, ""),
-    "started": (int | float | None, None),
-    "command": (str, ""),
-    "seed": (int | str | None, None),
-    "check_interval": (int | None, None),
-    "versions": (dict, {}),
+def _is(kind: Any) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, kind)
+
+
+# What run.json says: whether a value can be that fact, and what is shown where it is not known.
+FACTS: dict[str, tuple[Callable[[Any], bool], Any]] = {
+    "lab": (_is(str), "a lab"),
+    "service": (_is(str), ""),
+    "started": (lambda value: value is None or is_moment(value), None),
+    "command": (_is(str), ""),
+    "seed": (_is(int | str | None), None),
+    "check_interval": (_is(int | None), None),
+    "versions": (_is(dict), {}),
 }
 
 
@@ -179,12 +183,11 @@ def _facts(folder: Path, warn: Callable[[str], None]) -> dict[str, Any]:
         warn(f"{path} does not hold what a run is")
         said = {}
     facts = {}
-    for name, (kind, otherwise) in FACTS.items():
-        value = said.get(name, otherwise)
-        is_right = isinstance(value, kind) and (name != "started" or value is None or 0 <= value <= MOST)
-        if not is_right:
-            warn(f"{path}: {name} is {shown(str(value))}")
-        facts[name] = value if is_right else otherwise
+    for name, (can_be, otherwise) in FACTS.items():
+        facts[name] = said.get(name, otherwise)
+        if not can_be(facts[name]):
+            warn(f"{path}: {name} is {shown(str(facts[name]))}")
+            facts[name] = otherwise
     return facts
 
 
