@@ -18,7 +18,8 @@ from evidence.entries import of
 from evidence.journal import Entry, Journal
 from evidence.report import model
 from evidence.runs import Run
-from lab import config
+from lab import config, environment, owner
+from lab.errors import CheckFailed
 from lab.waiting import wait_until
 from scenarios import plugin
 
@@ -119,6 +120,7 @@ CONFTEST = """
     from pytest_bdd import given, then, when
     from pathlib import Path
     from evidence import answers, archive, journal, runs
+    from lab import environment
     from scenarios import plugin
     from evidence.answers import Answer
     from evidence.entries import of
@@ -136,6 +138,7 @@ CONFTEST = """
 
     here = Path(__file__).parent
     runs.RUNS, runs.FAULTS = here / "runs", here / "faults.jsonl"
+    environment.STATE = here  # a run holds its lab: here none but its own
     plugin.Watchers, plugin.DEADLINE, archive.collect = NoWatchers, 2, pack
 
     def pytest_configure(config):
@@ -297,6 +300,21 @@ def test_without_scenarios_there_is_no_run(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_other(): pass")
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
     assert not (pytester.path / "runs").exists()
+
+
+def test_a_run_does_not_begin_while_another_command_holds_the_lab(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile("def test_other(): pass")
+    monkeypatch.setattr(environment, "STATE", pytester.path)
+    with owner.held(pytest.fail):
+        monkeypatch.delenv(owner.NAME)  # or it would be a part of what holds it
+        played = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+        monkeypatch.setenv(owner.NAME, str(os.getpid()))
+    assert played.ret == CheckFailed.exit_code
+    played.stdout.fnmatch_lines(["*the lab is held by another command*"])
+    played.assert_outcomes()
 
 
 @pytest.mark.parametrize(
