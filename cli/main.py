@@ -15,6 +15,7 @@ from rich.markup import escape
 
 import faults
 from cli import doctor, fault, report, screens, soak
+from cli.options import WAIT
 from deployments import bring_up, by_hand
 from lab import config, engine, machines, network, owner, waiting
 from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, printable
@@ -59,9 +60,6 @@ def cli(context: click.Context, lab_file: Path | None) -> None:
 def _shells(lab: Lab) -> Mapping[str, Shell]:
     network.require_present(lab)
     return machines.shells(lab)
-
-
-WAIT = click.option("--wait", is_flag=True, help="Wait for the end of another command that holds the lab.")
 
 
 @cli.command()

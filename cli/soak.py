@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from cli.options import WAIT
 from lab import machines, network, owner
 from lab.errors import CheckFailed
 from lab.model import Lab
@@ -28,7 +29,7 @@ class Minutes(click.FloatRange):
 @click.command()
 @click.option("--minutes", type=Minutes(0, 24 * 60, min_open=True), default=10.0, show_default=True)
 @click.option("--seed", type=int, help="Makes every fault of a soak repeatable; else one is drawn and told.")
-@click.option("--wait", is_flag=True, help="Wait for the end of another command that holds the lab.")
+@WAIT
 @click.pass_obj
 def soak(lab: Lab, minutes: float, seed: int | None, wait: bool) -> None:
     """Break something, let the lab recover, and again, for MINUTES; then write a report and print its path.
