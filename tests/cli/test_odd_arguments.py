@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from evidence import runs
 from lab import config, engine, environment, machines, network
 from lab.errors import HostError
 
@@ -43,6 +44,7 @@ def no_lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         raise HostError("the lab's network is not on this host", try_next="make lab-up")
 
     monkeypatch.setattr(environment, "STATE", tmp_path / "state")
+    monkeypatch.setattr(runs, "RUNS", tmp_path / "state" / "runs")  # `report --` means the newest run
     monkeypatch.setenv("LAB_FILE", str(config.LAB_FILE))  # which --lab-file overwrites
     monkeypatch.setattr(network, "require_present", absent)
     for room, name in ((machines, "shells"), (engine, "connect")):
