@@ -37,26 +37,33 @@ INTERRUPTED = {INTERRUPT: "Ctrl-C", KILL: "kill -9"}
 
 @dataclass(frozen=True)
 class Cut:
-    """A command, and how many seconds it may take: the moments of its cut lie within."""
+    """A command, and how many seconds it may take: the moments of its cut lie within.
+
+    Beside it, what is typed before it, before the same again, and after that.
+    """
 
     words: tuple[str, ...]
     seconds: float
-    first: tuple[str, ...] = ()  # typed before the same command again
+    before: tuple[str, ...] = ()
+    between: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
+UP, DOWN = (LAB, "up"), (LAB, "down")
 CUTS = {
     "deploy": Cut((LAB, "deploy", "books-service", "1.1"), 12),
     "reset": Cut((LAB, "reset"), 6),
     "fault": Cut(
         (LAB, "fault", "inject", "stop", "the live color", "--seconds", "4"),
         8,
-        (LAB, "fault", "heal", "--all"),
+        between=(LAB, "fault", "heal", "--all"),
     ),
     "soak": Cut((LAB, "soak", "--minutes", "0.3", "--seed", "1"), 40),
     "scenario": Cut(SCENARIO, 30),
-    "up": Cut((LAB, "up"), 6),
+    "up": Cut(UP, 6),
+    "up from nothing": Cut(UP, 50, before=DOWN),
+    "down": Cut(DOWN, 8, after=UP),
 }
-FROM_NOTHING = {"up": Cut((LAB, "up"), 50), "down": Cut((LAB, "down"), 8)}
 
 
 def cut(words: tuple[str, ...], moment: float, how: signal.Signals) -> int | None:
@@ -81,6 +88,8 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def ends_well(*words: str) -> None:
+    if not words:
+        return
     done = run(*words)
     assert done.returncode == 0, f"{shlex.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
 
@@ -109,13 +118,14 @@ def test_a_cut_command_ends_well_when_it_is_typed_again(
     chance: random.Random,
     times: int,
 ) -> None:
+    chosen = CUTS[name]
     for _ in range(times):
-        moment = chance.uniform(0.2, CUTS[name].seconds)
-        code = cut(CUTS[name].words, moment, how)
+        ends_well(*chosen.before)
+        moment = chance.uniform(0.2, chosen.seconds)
+        code = cut(chosen.words, moment, how)
         print(f"{name}: {INTERRUPTED[how]} after {moment:.1f} s: exit {code}")
-        if CUTS[name].first:
-            ends_well(*CUTS[name].first)
-        ends_well(*CUTS[name].words)
+        for words in (chosen.between, chosen.words, chosen.after):
+            ends_well(*words)
         is_whole(lab)
 
 
@@ -148,25 +158,4 @@ def test_a_deployment_by_jenkins_may_be_cut(
         is_whole(lab)
         assert jenkins.build(lab.main_service.name).result == "SUCCESS"
         jenkins.close()
-        is_whole(lab)
-
-
-@pytest.mark.parametrize("how", INTERRUPTED, ids=INTERRUPTED.get)
-@pytest.mark.parametrize("name", FROM_NOTHING)
-def test_a_lab_may_be_cut_on_its_way_up_and_down(
-    name: str,
-    how: signal.Signals,
-    *,
-    lab: Lab,
-    chance: random.Random,
-    times: int,
-) -> None:
-    for _ in range(times):
-        if name == "up":
-            ends_well(LAB, "down")
-        moment = chance.uniform(0.2, FROM_NOTHING[name].seconds)
-        code = cut(FROM_NOTHING[name].words, moment, how)
-        print(f"{name}: {INTERRUPTED[how]} after {moment:.1f} s: exit {code}")
-        ends_well(*FROM_NOTHING[name].words)
-        ends_well(LAB, "up")
         is_whole(lab)
