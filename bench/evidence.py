@@ -22,7 +22,7 @@ from evidence.answers import Answer
 from evidence.entries import FaultPhase
 from evidence.probe import Probe
 from evidence.sender import Schedule
-from lab import config
+from lab import config, environment
 from lab.environment import ROOT
 
 LAB = str(Path(sys.executable).with_name("lab"))
@@ -125,7 +125,7 @@ def wrk(port: int) -> str:
 
 def made_up(folder: Path, count: int) -> Path:
     """A run of one scenario with `count` requests at 50 a second and an outage; returns its folder."""
-    runs.FAULTS = folder / "faults.jsonl"
+    environment.STATE = folder
     run = runs.Run(config.load(), "made up", None, folder)
     begin = run.begin("A scenario").begin
     with run.record("probe", "/", 50).open("wb") as file:

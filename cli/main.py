@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -17,7 +17,7 @@ import faults
 from cli import doctor, fault, report, screens, soak
 from cli.options import WAIT
 from deployments import bring_up, by_hand
-from lab import config, engine, machines, network, owner, waiting
+from lab import config, engine, environment, labs, machines, named, network, owner, waiting
 from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, printable
 from lab.model import Lab
 from lab.shell import Shell
@@ -42,8 +42,9 @@ class Progress:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--lab-file", type=click.Path(path_type=Path), help="Another lab.yml.")
+@click.option("-n", "--name", help="A lab beside the first, in a subnet of its own; or LAB=NAME.")
 @click.pass_context
-def cli(context: click.Context, lab_file: Path | None) -> None:
+def cli(context: click.Context, lab_file: Path | None, name: str | None) -> None:
     """The lab: four nodes on which blue-green deployment and self-healing really happen.
 
     Exit codes: 0 ok, 1 a check failed, 2 usage or a bad lab file, 3 timed out, 4 this host cannot,
@@ -51,6 +52,8 @@ def cli(context: click.Context, lab_file: Path | None) -> None:
     """
     if lab_file is not None:
         os.environ["LAB_FILE"] = str(lab_file.resolve())  # the Vagrantfile reads it too
+    if name is not None:
+        os.environ[environment.LAB] = name
     waiting.patience()  # a factor that makes no sense is told before anything is done
     context.obj = config.load()
     if context.invoked_subcommand != "doctor":  # which only looks
@@ -68,29 +71,61 @@ def up(lab: Lab) -> None:
     """Bring the lab up, or mend what is down; a healthy lab is left as it is."""
     say = Progress()
     with owner.held(say, wait=True):
+        network.settle(config.read(config.lab_file()))
+        lab = config.load()
         bring_up.bring_up(lab, say)
     screens.closing(lab)
 
 
 @cli.command()
-@click.option("--force", is_flag=True, help="Also a lab of this name that another checkout made.")
+@click.option("--force", is_flag=True, help="Also a lab that another checkout made.")
+@click.option("--all", "every", is_flag=True, help="Every lab of this checkout.")
 @WAIT
 @click.pass_obj
-def down(lab: Lab, force: bool, wait: bool) -> None:
+def down(lab: Lab, force: bool, every: bool, wait: bool) -> None:
     """Remove everything that carries the lab's mark, and prove that nothing is left."""
-    owners = [] if force else machines.owners(lab)
-    if owners:
+    say = Progress()
+    for one in _of_this_checkout() if every else [lab]:
+        _take_down(one, say, force=force, wait=wait)
+
+
+def _of_this_checkout() -> Iterator[Lab]:
+    """Each lab of this checkout, the first one last; LAB names it while it is used."""
+    os.environ.pop(environment.LAB, None)
+    first = config.load()
+    names = {one.name for one in labs.here() if one.is_ours} | named.names()
+    for name in sorted(names - {first.name}):
+        os.environ[environment.LAB] = name
+        yield config.load()
+    os.environ.pop(environment.LAB, None)
+    yield first
+
+
+def _take_down(lab: Lab, say: Progress, *, force: bool, wait: bool) -> None:
+    others = [] if force or lab.provider != "docker" else labs.of_others(lab.name)
+    if others:
         raise HostError(
             f"the lab {lab.name} was made from another folder: somebody may be using it",
-            last_seen="\n".join(owners),
+            last_seen="\n".join(f"{one.checkout} (of {one.user})" for one in others),
             try_next="there: `lab down`; or here: `lab down --force` (`make lab-down FORCE=1`)",
         )
-    say = Progress()
     with owner.held(say, wait=wait):
         left = machines.destroy(lab, say)
-    if left:
-        raise CheckFailed("still there: " + ", ".join(left), try_next="lab down")
+        if left:
+            raise CheckFailed("still there: " + ", ".join(left), try_next="lab down")
+        named.forget()
     say("nothing of the lab is left")
+
+
+@cli.command("list")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+def list_labs(form: str) -> None:
+    """The labs of this host: which, from which checkout, since when, whose."""
+    found = labs.here()
+    if form == "json":
+        click.echo(json.dumps([screens.lab_facts(one) for one in found], indent=2))
+    else:
+        screens.labs_table(found)
 
 
 @cli.command()

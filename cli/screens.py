@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lab import machines, network
+from lab import machines, named, network
 from lab.clients.consul import ConsulClient
 from lab.clients.swarm import SwarmClient
 from lab.errors import LabError
+from lab.labs import Found
 from lab.model import Lab, Service, other
 from provisioning import health
 
@@ -21,6 +23,8 @@ from provisioning import health
 def closing(lab: Lab) -> None:
     """Where everything is, what to paste, what to try next."""
     address, service = lab.master.address, lab.main_service
+    beside = f"-n {lab.name} " if named.chosen() else ""
+    shell = f"lab {beside}ssh" if beside else "vagrant ssh"
     click.echo(
         f"""
 {service.name:<15} {lab.public_address(service)}
@@ -31,8 +35,34 @@ Swarm           {lab.swarm_endpoint}
   curl {lab.public_address(service)}
   docker -H {lab.swarm_endpoint} ps
 
-Next: vagrant ssh {lab.master.name}, or: lab deploy {service.name} {service.releases[-1]}"""
+Next: {shell} {lab.master.name}, or: lab {beside}deploy {service.name} {service.releases[-1]}"""
     )
+
+
+def lab_facts(one: Found) -> dict[str, Any]:
+    """A lab of this host as plain data; `since` in seconds of the epoch."""
+    return {
+        "lab": one.name,
+        "subnet": one.subnet,
+        "running": one.running,
+        "nodes": one.nodes,
+        "since": one.since,
+        "checkout": str(one.checkout),
+        "user": one.user,
+    }
+
+
+def labs_table(found: list[Found]) -> None:
+    if not found:
+        click.echo("no lab is on this host")
+        return
+    table = Table("lab", "subnet", "nodes that run", "since", "user", "checkout", box=None)
+    for one in found:
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.since))
+        checkout = "this one" if one.is_ours else str(one.checkout)
+        words = (one.name, one.subnet or "-", f"{one.running} of {one.nodes}", since, one.user, checkout)
+        table.add_row(*map(escape, words))
+    Console(highlight=False).print(table)
 
 
 def gather(lab: Lab) -> dict[str, Any]:

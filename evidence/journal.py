@@ -22,7 +22,7 @@ Written = TypeVar("Written", bound=Entry)
 
 def of_faults() -> Path:
     """Where the journal of faults is."""
-    return environment.STATE / "faults.jsonl"
+    return environment.lab_state() / "faults.jsonl"
 
 
 class Journal:

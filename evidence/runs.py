@@ -26,7 +26,6 @@ from lab import environment
 from lab.model import Lab
 
 RUNS = environment.STATE / "runs"
-FAULTS = journal.of_faults()
 JOURNAL = "journal.jsonl"
 RUN = "run.json"
 VERSIONS = ("pytest", "pytest-bdd", "docker", "fabric", "httptools")
@@ -59,7 +58,7 @@ class Run:
         self.journal = Journal(self.folder / JOURNAL)
         self.scenario: Scenario | None = None
         self._count = 0
-        self._faults_seen = len(journal.read(FAULTS))
+        self._faults_seen = len(journal.read(journal.of_faults()))
         self.describe(command, seed)
 
     def describe(self, command: str, seed: int | str | None) -> None:
@@ -104,7 +103,7 @@ class Run:
 
     def take_faults(self) -> None:
         """Copy what came to the journal of faults since the last time."""
-        entries = journal.read(FAULTS)
+        entries = journal.read(journal.of_faults())
         for entry in entries[self._faults_seen :]:
             self.journal.add(entry)
         self._faults_seen = len(entries)

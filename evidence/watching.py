@@ -229,7 +229,7 @@ class LogWatcher(threading.Thread):
     def _follow(self) -> None:
         options = ("-o", "ConnectTimeout=5", "-o", "ServerAliveInterval=5", "-o", "LogLevel=ERROR")
         with subprocess.Popen(
-            ["ssh", "-F", str(machines.SSH_CONFIG), *options, self._node, self._command],
+            ["ssh", "-F", str(machines.ssh_config()), *options, self._node, self._command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -319,7 +319,7 @@ def hold(fault: Injected) -> None:
 
 def way_in(node: str) -> str:
     """The node's own address at which a fresh SSH connection ends."""
-    shell = SshShell(node, machines.SSH_CONFIG)
+    shell = SshShell(node, machines.ssh_config())
     try:
         return shell.run("echo $SSH_CONNECTION", sudo=False, timeout=10).stdout.split()[2]
     finally:
@@ -341,7 +341,7 @@ def heal_overdue(lab: Lab, say: Callable[[str], None]) -> None:
     path = journal.of_faults()
     try:
         entries = journal.read(path, say)
-        if not machines.SSH_CONFIG.exists():
+        if not machines.ssh_config().exists():
             Harness(lab, {}, path).forget(history.open_faults(entries), "the lab was taken down")
             return
     except (LabError, OSError) as error:

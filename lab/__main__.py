@@ -4,11 +4,12 @@ import dataclasses
 import json
 import sys
 
-from lab import config
+from lab import config, environment
 from lab.errors import LabError
 
 try:
-    json.dump(dataclasses.asdict(config.load()), sys.stdout)
+    lab = dataclasses.asdict(config.load())
 except LabError as error:
     print(error, file=sys.stderr)
     raise SystemExit(error.exit_code) from None
+json.dump({**lab, "state": str(environment.lab_state()), "dotfile": str(environment.dotfile())}, sys.stdout)

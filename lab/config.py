@@ -16,8 +16,9 @@ from typing import Any, NoReturn
 
 import yaml
 
+from lab import named
 from lab.errors import ConfigError, nearest, shown
-from lab.model import COLORS, DATABASE, Lab, Node, Service
+from lab.model import COLORS, DATABASE, PRIVATE, SHARED, Lab, Node, Service
 
 LAB_FILE = Path(__file__).with_name("lab.yml")
 MOST_CHARACTERS = 100_000
@@ -64,11 +65,11 @@ Spec = Text | OneOf | Number | Flag | ListOf | Keys
 
 # Words that mean something else where names of nodes and services are used.
 NO_NODE = ("localhost",)
+STATE_FOLDERS = ("docker", "hosts", "runs", "ssh")  # beside the folders of a checkout's labs
 COMPONENTS = (
     *("backup", "base", "consul", "docker", "healing", "jenkins", "machine", "mongo", "nginx", "node"),
     *("registrator", "registry", "service", "swarm"),
 )
-PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 
 NAME = Text(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", "small letters, digits and hyphens, starting with a letter")
 ADDRESS = Text(r"\d+\.\d+\.\d+\.\d+", "an IPv4 address such as 10.100.199.200")
@@ -309,6 +310,8 @@ def _check_roles(lab: Item) -> None:
 
 def _check_names(lab: Item) -> None:
     """Nobody is called like something else: a component, a node, a part of another service."""
+    if lab["name"].value == SHARED:
+        raise _Wrong(lab["name"].line, f'name is "{SHARED}": the mark of what all labs share', "another name")
     for node in lab["nodes"]:
         if node["name"].value in NO_NODE:
             raise _Wrong(
@@ -341,7 +344,22 @@ def lab_file() -> Path:
 
 
 def load(path: Path | None = None) -> Lab:
-    path = path or lab_file()
+    """The lab of a file, or of `lab_file`; with LAB, the lab beside it of that name."""
+    first = read(path or lab_file())
+    name = named.chosen()
+    if not name:
+        return first
+    if not re.fullmatch(NAME.pattern, name) or name in (*STATE_FOLDERS, SHARED):
+        allowed = f"{NAME.allowed}; not {', '.join((*STATE_FOLDERS, SHARED))}"
+        raise ConfigError(f"LAB is {shown(name)}", try_next=f"allowed: {allowed}")
+    if name == first.name:
+        file = path or lab_file()
+        raise ConfigError(f"{name} is the lab of {file} itself", try_next="the same without LAB or -n")
+    return named.beside(first, name)
+
+
+def read(path: Path) -> Lab:
+    """The lab that a file says, whatever LAB is."""
     text = _read(path)
     try:
         return _record(_checked(text))

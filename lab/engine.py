@@ -22,7 +22,6 @@ from lab import environment
 from lab.errors import HostError
 from lab.waiting import stretched
 
-MADE_ON = environment.STATE / "engine.json"
 SOCKET = "unix:///var/run/docker.sock"
 LOCAL = "unix://"
 SECONDS = 60.0
@@ -99,11 +98,17 @@ def other_engine(made_on: Identity, now: Identity) -> HostError | None:
     return HostError(
         f"the lab was made on the Docker engine at {made_on.socket}; the one at {now.socket} is another",
         last_seen=f"made on {made_on.id}, now {now.id}",
-        try_next=f"the same with DOCKER_HOST={made_on.socket}, or rm {MADE_ON} when that engine is no more",
+        try_next=f"the same with DOCKER_HOST={made_on.socket}, "
+        f"or rm {made_on_file()} when that engine is no more",
     )
 
 
 # --- doing ------------------------------------------------------------------------------------------------
+
+
+def made_on_file() -> Path:
+    """Where the engine on which the lab was made is noted; the Vagrantfile reads it too."""
+    return environment.lab_state() / "engine.json"
 
 
 def adopt_environment() -> None:
@@ -136,15 +141,15 @@ def remember() -> None:
     """Note the engine on which the lab is about to be made. Raises HostError as `connect` does."""
     client = connect()
     try:
-        MADE_ON.parent.mkdir(exist_ok=True)
-        MADE_ON.write_text(json.dumps(asdict(_identity(client))) + "\n")
+        made_on_file().parent.mkdir(parents=True, exist_ok=True)
+        made_on_file().write_text(json.dumps(asdict(_identity(client))) + "\n")
     finally:
         client.close()
 
 
 def forget() -> None:
     """Nothing of the lab is on any engine any more."""
-    MADE_ON.unlink(missing_ok=True)
+    made_on_file().unlink(missing_ok=True)
 
 
 def _open(timeout: float) -> docker.DockerClient:
@@ -171,15 +176,15 @@ def _require_same(client: docker.DockerClient) -> None:
 
 def _made_on() -> Identity | None:
     try:
-        noted: dict[str, Any] = json.loads(MADE_ON.read_text())
+        noted: dict[str, Any] = json.loads(made_on_file().read_text())
         return Identity(str(noted["socket"]), str(noted["id"]))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HostError(
-            f"{MADE_ON} cannot be read, so nobody knows on which engine the lab is",
+            f"{made_on_file()} cannot be read, so nobody knows on which engine the lab is",
             last_seen=str(error),
-            try_next=f"rm {MADE_ON}, when the lab was made on the engine that `docker ps` asks",
+            try_next=f"rm {made_on_file()}, when the lab was made on the engine that `docker ps` asks",
         ) from error
 
 

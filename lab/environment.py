@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".lab"  # all that this checkout's lab keeps on the host, but the cache
+STATE = ROOT / ".lab"  # all that this checkout keeps on the host, but the cache
+LAB = "LAB"  # names a lab beside the first one: lab/named.py
 LIST = Path(__file__).with_suffix(".txt")
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"  # ip and debootstrap, which users often do not see
 PATHS = ("LAB_FILE", "LAB_CACHE")
@@ -49,6 +50,16 @@ def clean(given: Mapping[str, str], names: Iterable[str], *, home: str, engine: 
         "VAGRANT_CHECKPOINT_DISABLE": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
+
+
+def lab_state() -> Path:
+    """What one lab keeps on the host: the checkout's folder, or one in it for a lab that LAB names."""
+    return STATE / os.environ.get(LAB, "")
+
+
+def dotfile() -> Path:
+    """Where Vagrant keeps its records of the lab's machines; of the first lab where it looks by itself."""
+    return lab_state() / "vagrant" if os.environ.get(LAB) else ROOT / ".vagrant"
 
 
 def given() -> Mapping[str, str]:

@@ -19,16 +19,14 @@ import docker
 import vagrant
 
 from lab import engine, ports
-from lab.environment import ROOT, STATE
+from lab.environment import ROOT, STATE, dotfile, lab_state
 from lab.errors import HostError, LabError
 from lab.model import MARK, Lab
 from lab.shell import SshShell, command_line
 from lab.waiting import wait_until
 
-SSH_CONFIG = STATE / "ssh_config"
-VAGRANT_LOG = STATE / "vagrant.log"
-MACHINES = ROOT / ".vagrant" / "machines"
 AUTHORIZED_KEYS = "/etc/lab/authorized_keys"  # where the Vagrantfile mounts this checkout's public key
+DOTFILE = "VAGRANT_DOTFILE_PATH"
 UP_TIMEOUT = 90.0
 UP_TRIES = 3
 TRANSIENT = (
@@ -36,6 +34,15 @@ TRANSIENT = (
     "no such container",
     "port is already allocated",
 )  # engines differ in the capital
+
+
+def ssh_config() -> Path:
+    """The way to each node, as ssh takes it; there when the lab was up and nobody took it down."""
+    return lab_state() / "ssh_config"
+
+
+def _log_file() -> Path:
+    return lab_state() / "vagrant.log"
 
 
 def ensure_key() -> None:
@@ -49,18 +56,18 @@ def ensure_key() -> None:
 
 @contextmanager
 def _log() -> Iterator[IO[str]]:
-    STATE.mkdir(exist_ok=True)
-    with VAGRANT_LOG.open("a") as log:
+    lab_state().mkdir(parents=True, exist_ok=True)
+    with _log_file().open("a") as log:
         yield log
 
 
 def _vagrant() -> Any:
     untyped: Any = vagrant.Vagrant
-    return untyped(root=str(ROOT), out_cm=_log, err_cm=_log, env=dict(os.environ))
+    return untyped(root=str(ROOT), out_cm=_log, err_cm=_log, env={**os.environ, DOTFILE: str(dotfile())})
 
 
 def _vagrant_failed(doing: str) -> LabError:
-    tail = "\n".join(VAGRANT_LOG.read_text(errors="replace").splitlines()[-15:])
+    tail = "\n".join(_log_file().read_text(errors="replace").splitlines()[-15:])
     return LabError(f"vagrant {doing} failed", last_seen=tail, try_next=f"vagrant {doing}")
 
 
@@ -81,7 +88,7 @@ def forget_unknown(lab: Lab, say: Callable[[str], None]) -> None:
     """
     if lab.provider != "docker":
         return
-    known = {path.read_text().strip() for path in MACHINES.glob("*/docker/id")}
+    known = {path.read_text().strip() for path in (dotfile() / "machines").glob("*/docker/id")}
     with closing(engine.connect()) as client:
         containers = client.containers.list(all=True, filters={"label": lab.label})
         _forget(lab, [container for container in containers if container.id not in known], say)
@@ -107,51 +114,35 @@ def _of_others(containers: Iterable[Any]) -> dict[str, Path]:
     return {name: Path(key).parents[2] for name, key in mounts.items() if key != own}
 
 
-def owners(lab: Lab) -> list[str]:
-    """The other checkouts that made this lab, with their users, in words; one that is gone owns nothing."""
-    if lab.provider != "docker":
-        return []
-    with closing(engine.connect()) as client:
-        containers = client.containers.list(all=True, filters={"label": lab.label})
-        folders = sorted(set(_of_others(containers).values()))
-    return [f"{folder} (of {_user(folder)})" for folder in folders if folder.is_dir()]
-
-
-def _user(folder: Path) -> str:
-    try:
-        return folder.owner()
-    except (KeyError, OSError):
-        return "a user that is not known here"
-
-
 def _key() -> Path:
+    # One for all labs of a checkout.
     return STATE / "ssh" / "id_ed25519"
 
 
 def up(lab: Lab, say: Callable[[str], None] = lambda _: None) -> None:
-    """Every machine running and SSH_CONFIG written: one `vagrant up`, one `vagrant ssh-config`."""
+    """Every machine running and the SSH configuration written: one `vagrant up`, one `vagrant ssh-config`."""
     ensure_key()
-    STATE.mkdir(exist_ok=True)
+    lab_state().mkdir(parents=True, exist_ok=True)
     _vagrant_up(lab, say)
     try:
         text = _vagrant().ssh_config()
     except subprocess.CalledProcessError as error:
         raise _vagrant_failed("ssh-config") from error
-    SSH_CONFIG.write_text(text)
+    ssh_config().write_text(text)
     wait_until(lambda: answering(lab) == names(lab), UP_TIMEOUT, "SSH on every node")
 
 
 def _vagrant_up(lab: Lab, say: Callable[[str], None]) -> None:
     for left in reversed(range(UP_TRIES)):
         forget_unknown(lab, say)
-        VAGRANT_LOG.write_text("")
+        _log_file().write_text("")
         try:
             _vagrant().up(provider=lab.provider)
         except subprocess.CalledProcessError as error:
-            if left and is_transient(VAGRANT_LOG.read_text(errors="replace")):
+            if left and is_transient(_log_file().read_text(errors="replace")):
                 say("something else on this host's engine got in Vagrant's way: once more")
                 continue
-            port = ports.taken(VAGRANT_LOG.read_text(errors="replace"))
+            port = ports.taken(_log_file().read_text(errors="replace"))
             if port:
                 raise ports.refusal(lab, port) from error
             raise _vagrant_failed(f"up --provider={lab.provider}") from error
@@ -171,12 +162,12 @@ def names(lab: Lab) -> frozenset[str]:
 
 
 def answering(lab: Lab) -> frozenset[str]:
-    """The nodes that answer over SSH now, by the last SSH_CONFIG."""
-    if not SSH_CONFIG.exists():
+    """The nodes that answer over SSH now, by the last SSH configuration."""
+    if not ssh_config().exists():
         return frozenset()
 
     def answers(name: str) -> bool:
-        shell = SshShell(name, SSH_CONFIG)
+        shell = SshShell(name, ssh_config())
         try:
             return shell.run("hostname", sudo=False, timeout=5).stdout.strip() == name
         except LabError:
@@ -194,15 +185,15 @@ def ssh_words(node: str, command: Sequence[str] = (), *, terminal: bool = False)
 
     With `terminal` the command has one of its own, so that Ctrl-C ends it there too. Pure.
     """
-    words = ["ssh", "-F", str(SSH_CONFIG), *(["-t"] if terminal else []), node]
+    words = ["ssh", "-F", str(ssh_config()), *(["-t"] if terminal else []), node]
     return [*words, "--", command_line(shlex.join(command), sudo=False)] if command else words
 
 
 def shells(lab: Lab) -> dict[str, SshShell]:
     """One shell a node; connections open on first use. Raises LabError when the lab was never up."""
-    if not SSH_CONFIG.exists():
+    if not ssh_config().exists():
         raise LabError("the lab is not up", try_next="make lab-up")
-    return {node.name: SshShell(node.name, SSH_CONFIG) for node in lab.nodes}
+    return {node.name: SshShell(node.name, ssh_config()) for node in lab.nodes}
 
 
 def kill(lab: Lab, name: str) -> None:
@@ -236,9 +227,9 @@ def destroy(lab: Lab, say: Callable[[str], None]) -> list[str]:
     else:
         _remove_marked(lab, say)
         left = marked(lab)
-    for machine in MACHINES.glob("*/docker"):
+    for machine in (dotfile() / "machines").glob("*/docker"):
         shutil.rmtree(machine, ignore_errors=True)
-    SSH_CONFIG.unlink(missing_ok=True)
+    ssh_config().unlink(missing_ok=True)
     if not left:
         engine.forget()
     return [f"{type(thing).__name__.lower()} {thing.name}" for thing in left]

@@ -6,15 +6,18 @@ Every name of a container, a file on a node, or an entry of Consul's is answered
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import TypeVar
 
 from lab.errors import ConfigError, nearest
 
 MARK = "bluegreen-lab"  # the label of all that is made: containers, networks, volumes, images
+SHARED = "images"  # that label's value on what all labs use; no lab is called so
 COLORS = ("blue", "green")
 DATABASE = "db"
 REGISTRY_PORT = 5000
 SWARM_PORT = 2375
+PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 
 
 def other(color: str | None) -> str:

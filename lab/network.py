@@ -6,6 +6,7 @@ Docker.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ from typing import Any
 
 from docker.errors import DockerException
 
-from lab import engine
+from lab import engine, environment, named
 from lab.errors import HostError
 from lab.model import MARK, Lab
 from lab.waiting import stretched
@@ -129,8 +130,31 @@ def refuse_clash(lab: Lab) -> None:
     if owner:
         raise HostError(
             f"the lab's subnet {lab.subnet} is taken on this host by {owner}",
-            try_next="free it, or give the lab another subnet and other addresses in lab.yml",
+            try_next=f"`lab -n {lab.name} down`, then `up`, which takes another subnet"
+            if named.chosen()
+            else "free it, or give the lab another subnet and other addresses in lab.yml",
         )
+
+
+def settle(first: Lab) -> None:
+    """Choose a free subnet for the lab that LAB names, unless it keeps one, and keep it.
+
+    Raises HostError when none is free.
+    """
+    if not named.chosen() or named.kept():
+        return
+    environment.STATE.mkdir(exist_ok=True)
+    with (environment.STATE / "subnets.lock").open("w") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        others, routes, networks = named.kept_by_others(), host_routes(), docker_networks(first)
+        for subnet in named.candidates(first, named.chosen(), environment.ROOT):
+            lab = named.renamed(first, named.chosen(), subnet)
+            if str(subnet) not in others and clash(lab, routes, networks) is None:
+                named.keep(subnet)
+                return
+    raise HostError(
+        f"no subnet beside {first.subnet} is free for the lab {named.chosen()}", try_next="lab list, ip route"
+    )
 
 
 def is_present(lab: Lab) -> bool:

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from lab import environment
+from lab import environment, named
 from lab.errors import CheckFailed, shown
 
 NAME = "LAB_OWNER"
@@ -43,7 +43,9 @@ class Owner:
 
 
 def file() -> Path:
-    return environment.STATE / "owner.lock"
+    # Beside the lab's other state, which `lab down` removes while it holds the lab.
+    name = f"owner-{named.chosen()}" if named.chosen() else "owner"
+    return environment.STATE / f"{name}.lock"
 
 
 @contextmanager

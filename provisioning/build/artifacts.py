@@ -131,7 +131,7 @@ def obtain(name: str, progress: Progress) -> Artifact:
     artifact = _artifact(name)
     if artifact.path.exists():
         return artifact
-    with _lock(name, progress):
+    with one_at_a_time(name, progress):
         if not artifact.path.exists():
             _make(artifact, progress)
     return artifact
@@ -194,7 +194,7 @@ def _folder_of(artifact: Artifact) -> Path:
 
 
 @contextmanager
-def _lock(name: str, progress: Progress) -> Iterator[None]:
+def one_at_a_time(name: str, progress: Progress) -> Iterator[None]:
     """Hold the artifact for this process; the kernel lets go of it when the process ends, however it ends."""
     path = cache_root() / "locks" / f"{name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)

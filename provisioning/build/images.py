@@ -32,9 +32,9 @@ from docker.types import Mount
 
 from lab import engine, root
 from lab.errors import ConfigError, HostError, LabError
-from lab.model import MARK, Lab
+from lab.model import MARK, SHARED, Lab
 from lab.waiting import wait_until
-from provisioning.build.artifacts import architecture, cache_root, inputs_digest, obtain
+from provisioning.build.artifacts import architecture, cache_root, inputs_digest, obtain, one_at_a_time
 
 Progress = Callable[[str], None]
 
@@ -106,20 +106,18 @@ def _files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
 
 
-def base_image(lab: Lab) -> Image:
-    return Image("base", SUITE, digest_of([lab.name, SUITE, architecture(), folder_digest(FOLDERS / "base")]))
+def base_image() -> Image:
+    return Image("base", SUITE, digest_of([SHARED, SUITE, architecture(), folder_digest(FOLDERS / "base")]))
 
 
-def node_image(lab: Lab) -> Image:
-    return _image(lab, "node", "1")
+def node_image() -> Image:
+    return _image("node", "1")
 
 
 def wanted(lab: Lab) -> tuple[Image, ...]:
     """The images that the lab's registry serves."""
-    infrastructure = [_image(lab, name, INFRASTRUCTURE_RELEASE) for name in INFRASTRUCTURE]
-    services = [
-        _image(lab, service.name, release) for service in lab.services for release in service.releases
-    ]
+    infrastructure = [_image(name, INFRASTRUCTURE_RELEASE) for name in INFRASTRUCTURE]
+    services = [_image(service.name, release) for service in lab.services for release in service.releases]
     return (*infrastructure, *services)
 
 
@@ -140,7 +138,7 @@ def store_path(lab: Lab) -> Path:
     return cache_root() / "registry" / digest_of(said)
 
 
-def _image(lab: Lab, name: str, release: str) -> Image:
+def _image(name: str, release: str) -> Image:
     folder = FOLDERS / name
     if not (folder / "Dockerfile").is_file():
         raise ConfigError(
@@ -149,7 +147,7 @@ def _image(lab: Lab, name: str, release: str) -> Image:
         )
     artifact = artifact_of((folder / "Dockerfile").read_text())
     held = inputs_digest(artifact) if artifact else ""
-    return Image(name, release, image_digest(folder_digest(folder), held, build_args(lab, release)))
+    return Image(name, release, image_digest(folder_digest(folder), held, build_args(release)))
 
 
 def artifact_of(dockerfile: str) -> str:
@@ -159,12 +157,12 @@ def artifact_of(dockerfile: str) -> str:
 
 
 def image_digest(folder: str, artifact: str, args: Mapping[str, str]) -> str:
-    """`args` name the base image by its tag, which holds the base's digest (and, in it, the lab's name)."""
+    """`args` name the base image by its tag, which holds the base's digest."""
     return digest_of([folder, artifact, *(f"{key}={value}" for key, value in sorted(args.items()))])
 
 
-def build_args(lab: Lab, release: str) -> dict[str, str]:
-    return {"BASE": base_image(lab).tag, "RELEASE": release}
+def build_args(release: str) -> dict[str, str]:
+    return {"BASE": base_image().tag, "RELEASE": release}
 
 
 # --- building ------------------------------------------------------------------------------------------
@@ -172,39 +170,40 @@ def build_args(lab: Lab, release: str) -> dict[str, str]:
 
 def prepare(lab: Lab, progress: Progress) -> Path:
     """What a bring-up needs: the node image in the host's engine, and the registry's content. Its folder."""
-    if not store_path(lab).is_dir():
-        build_all(lab, progress)
-    build_node(lab, progress)
-    return registry_store(lab, progress)
+    with one_at_a_time("images", progress):
+        if not store_path(lab).is_dir():
+            build_all(lab, progress)
+        build_node(progress)
+        return registry_store(lab, progress)
 
 
 def build_all(lab: Lab, progress: Progress) -> tuple[Image, ...]:
     """Build what the host's engine does not hold yet; two images at a time."""
-    build_base(lab, progress)
-    images = (node_image(lab), *wanted(lab))
-    _at_once(lambda image: build(lab, image, progress), images)
-    _tag_node(lab)
-    _drop_leftovers(lab)
-    return (base_image(lab), *images)
+    build_base(progress)
+    images = (node_image(), *wanted(lab))
+    _at_once(lambda image: build(image, progress), images)
+    _tag_node()
+    _drop_leftovers()
+    return (base_image(), *images)
 
 
-def build_node(lab: Lab, progress: Progress) -> Image:
-    image = node_image(lab)
+def build_node(progress: Progress) -> Image:
+    image = node_image()
     if not _is_built(image):
-        build_base(lab, progress)
-        build(lab, image, progress)
-    _tag_node(lab)
+        build_base(progress)
+        build(image, progress)
+    _tag_node()
     return image
 
 
-def build_base(lab: Lab, progress: Progress) -> Image:
-    image = base_image(lab)
+def build_base(progress: Progress) -> Image:
+    image = base_image()
     if _is_built(image):
         return image
     progress(f"image base: Debian {SUITE}")
     with _scratch("base") as scratch:
         _debootstrap(scratch)
-        label = f'LABEL "{MARK}"="{lab.name}"'
+        label = f'LABEL "{MARK}"="{SHARED}"'
         with _engine() as client:
             client.api.import_image_from_file(
                 str(scratch / "root.tar"), image.tag.split(":")[0], image.tag.split(":")[1], changes=[label]
@@ -232,7 +231,7 @@ def _debootstrap(scratch: Path) -> None:
         raise LabError(f"debootstrap ended with {making.returncode}", last_seen=_tail(said))
 
 
-def build(lab: Lab, image: Image, progress: Progress) -> Image:
+def build(image: Image, progress: Progress) -> Image:
     """Build one image, unless the engine has it."""
     if _is_built(image):
         return image
@@ -241,7 +240,7 @@ def build(lab: Lab, image: Image, progress: Progress) -> Image:
     with _engine() as client:
         said = client.api.build(
             fileobj=context, custom_context=True, decode=True, rm=True, forcerm=True,
-            tag=image.tag, labels={MARK: lab.name}, buildargs=build_args(lab, image.release),
+            tag=image.tag, labels={MARK: SHARED}, buildargs=build_args(image.release),
         )  # fmt: skip
         _follow(f"the image {image.name} {image.release} did not build", said)
     return image
@@ -272,16 +271,16 @@ def _pack(tar: tarfile.TarFile, source: Path, prefix: str) -> None:
             tar.addfile(entry, content)
 
 
-def _tag_node(lab: Lab) -> None:
+def _tag_node() -> None:
     """The Vagrantfile asks for NODE_IMAGE:latest."""
     with _engine() as client:
-        client.api.tag(node_image(lab).tag, NODE_IMAGE, "latest")
+        client.api.tag(node_image().tag, NODE_IMAGE, "latest")
 
 
-def _drop_leftovers(lab: Lab) -> None:
-    """Stages that only served to build have no tag; they have the lab's mark from the base image."""
+def _drop_leftovers() -> None:
+    """Stages that only served to build have no tag; they have the mark from the base image."""
     with _engine() as client:
-        client.images.prune(filters={"dangling": True, "label": lab.label})
+        client.images.prune(filters={"dangling": True, "label": f"{MARK}={SHARED}"})
 
 
 def _is_built(image: Image) -> bool:
@@ -321,7 +320,7 @@ def _registry(lab: Lab, filled: Path) -> Iterator[str]:
     config.write_text(REGISTRY_CONFIG)
     with _engine() as client:
         container = client.containers.run(
-            node_image(lab).tag,
+            node_image().tag,
             ["serve", "/config.yml"],
             entrypoint=["docker-registry"],
             detach=True,

@@ -198,12 +198,8 @@ def _answers(lab: Lab, client: DockerClient) -> Engine:
         api.info(),
         tuple(network.parse_networks(api.networks())),
         containers_of(lab, api.containers()),
-        frozenset(image.name for image in _images(lab) if _has(client, image)),
+        frozenset(image.name for image in (images.base_image(), images.node_image()) if _has(client, image)),
     )
-
-
-def _images(lab: Lab) -> tuple[images.Image, images.Image]:
-    return images.base_image(lab), images.node_image(lab)
 
 
 def _has(client: DockerClient, image: images.Image) -> bool:

@@ -28,8 +28,7 @@ class Node(FakeShell):
 def journal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("LAB_FILE", str(ROOT / "lab" / "lab.yml"))
     monkeypatch.setattr(environment, "STATE", tmp_path)
-    monkeypatch.setattr(machines, "SSH_CONFIG", tmp_path / "ssh_config")
-    machines.SSH_CONFIG.touch()
+    machines.ssh_config().touch()
     return tmp_path / "faults.jsonl"
 
 
@@ -143,7 +142,7 @@ def test_bad_input_exits_2_and_leaves_nothing(
 
 def test_after_lab_down_no_fault_is_open(lab: Lab, shells: dict[str, Node]) -> None:
     lab("inject", "cpu", "swarm-node-01", "--detach")
-    machines.SSH_CONFIG.unlink()
+    machines.ssh_config().unlink()
     assert lab("heal", "--all") == (0, "", "no fault is open\n")
 
 

@@ -16,8 +16,9 @@ from cli import main as lab_command
 from cli import screens
 from deployments import by_hand
 from deployments.by_hand import Deployed
-from lab import engine, environment, errors, machines, network
+from lab import engine, environment, errors, labs, machines, named, network
 from lab.errors import CheckFailed, ConfigError, HostError, LabError, TimedOut
+from lab.labs import Found
 from lab.shell import CommandFailed, Result
 from lab.testing import FakeShell, said
 
@@ -36,12 +37,13 @@ def no_machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A lab may run on this host: nothing here may touch it."""
     monkeypatch.setattr(environment, "STATE", tmp_path / "state")  # its open faults are not ours to heal
     monkeypatch.setenv("LAB_FILE", str(ROOT / "lab" / "lab.yml"))
+    monkeypatch.setenv(environment.LAB, "")  # what a command sets there is gone with its test
     for name in ("up", "destroy", "answering", "shells", "_vagrant"):
         monkeypatch.setattr(machines, name, forbidden)
     for name in ("host_routes", "device_towards", "docker_networks"):
         monkeypatch.setattr(network, name, forbidden)
     monkeypatch.setattr(engine, "connect", forbidden)
-    monkeypatch.setattr(machines, "owners", lambda lab: [])
+    monkeypatch.setattr(labs, "here", list)
     monkeypatch.setattr("os.execvp", forbidden)
 
 
@@ -239,11 +241,52 @@ def test_down_of_everything_says_so(lab: Lab, monkeypatch: pytest.MonkeyPatch) -
 def test_a_lab_of_another_checkout_is_taken_down_only_when_told(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machines, "owners", lambda lab: ["/home/ada/lab (of ada)"])
+    checkout = Path(__file__).parent
+    monkeypatch.setattr(labs, "here", lambda: [Found("bluegreen-lab", "", 4, 4, checkout, 0.0)])
     code, _, err = lab("down")
-    assert code == 4 and "/home/ada/lab (of ada)" in err and "--force" in err
+    assert code == 4 and f"{checkout} (of {checkout.owner()})" in err and "--force" in err
     monkeypatch.setattr(machines, "destroy", lambda lab, say: [])
     assert lab("down", "--force")[0] == 0
+
+
+def test_down_of_all_takes_down_each_lab_of_this_checkout_and_no_other(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = environment.STATE.parent, Path(__file__).parent
+    (environment.STATE / "halted").mkdir(parents=True)
+    (environment.STATE / "halted" / "subnet").write_text("10.100.230.0/24")
+    here = [Found("two", "", 4, 4, ours, 0.0), Found("hers", "", 4, 4, theirs, 0.0)]
+    monkeypatch.setattr(labs, "here", lambda: here)
+    down: list[tuple[str, str]] = []
+    monkeypatch.setattr(machines, "destroy", lambda lab, say: down.append((lab.name, named.chosen())) or [])
+    assert lab("down", "--all")[0] == 0
+    assert down == [("halted", "halted"), ("two", "two"), ("bluegreen-lab", "")]
+    assert not (environment.STATE / "halted").exists()
+
+
+def test_the_labs_of_the_host_are_told_with_their_checkouts(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lab("list")[:2] == (0, "no lab is on this host\n")
+    found = [Found("two", "10.1.1.0/24", 3, 4, environment.STATE.parent, 60.0)]
+    monkeypatch.setattr(labs, "here", lambda: [*found, Found("hers", "", 4, 4, Path("/gone"), 0.0)])
+    _, out, _ = lab("list")
+    assert re.search(r"^ ?two +10\.1\.1\.0/24 +3 of 4 .* this one", out, re.MULTILINE)
+    assert re.search(r"^ ?hers +- +4 of 4 .* unknown +/gone", out, re.MULTILINE)
+    assert [row["lab"] for row in json.loads(lab("list", "--format", "json")[1])] == ["two", "hers"]
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_a_name_means_another_lab_with_a_state_of_its_own(
+    by: str, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, Path]] = []
+    monkeypatch.setattr(
+        machines, "destroy", lambda lab, say: seen.append((lab.name, environment.lab_state())) or []
+    )
+    monkeypatch.setenv(environment.LAB, "two" if by == "variable" else "")
+    assert lab(*(["-n", "two"] if by == "option" else []), "down")[0] == 0
+    assert seen == [("two", environment.STATE / "two")]
 
 
 class Became(Exception):
@@ -270,7 +313,7 @@ def test_exec_becomes_an_ssh_whose_words_arrive_as_they_were_typed(
     monkeypatch.setattr("os.execvp", execvp)
     lab("exec", "swarm-node-01", "--", *words)
     *way, line = became[0]
-    assert way == ["ssh", "-F", str(machines.SSH_CONFIG), "swarm-node-01", "--"]
+    assert way == ["ssh", "-F", str(machines.ssh_config()), "swarm-node-01", "--"]
     assert shlex.split(shlex.split(line)[2]) == words  # first sshd's shell, then the login shell
 
 

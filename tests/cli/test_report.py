@@ -9,7 +9,7 @@ import pytest
 from evidence import answers, runs
 from evidence.answers import Answer
 from evidence.runs import Run
-from lab import config
+from lab import config, environment
 
 Said = tuple[int, str, str]
 
@@ -23,7 +23,7 @@ def lab(command: Callable[..., Said]) -> Callable[..., Said]:
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(runs, "FAULTS", tmp_path / "faults.jsonl")
+    monkeypatch.setattr(environment, "STATE", tmp_path)
 
 
 @pytest.fixture

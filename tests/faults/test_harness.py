@@ -296,7 +296,6 @@ def state(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Path:
     ssh_config = harness.path.parent / "ssh_config"
     ssh_config.write_text("")
     monkeypatch.setattr(environment, "STATE", harness.path.parent)
-    monkeypatch.setattr(machines, "SSH_CONFIG", ssh_config)
     return harness.path
 
 
@@ -337,7 +336,7 @@ def test_when_the_lab_was_taken_down_nothing_of_its_faults_is_left(
     harness: Harness, lab: Lab, state: Path
 ) -> None:
     injected = harness.inject(made("isolate"), "swarm-node-02", 10)
-    machines.SSH_CONFIG.unlink()
+    machines.ssh_config().unlink()
     heal_overdue(lab, pytest.fail)
     [told] = history.faults(journal.read(state))
     assert (told.id, told.phase, told.detail) == (injected.id, "healed", "the lab was taken down")

@@ -104,7 +104,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Client]:
         asked: list[str] = []  # noqa: RUF012
 
     monkeypatch.setattr(docker, "DockerClient", Here)
-    monkeypatch.setattr(engine, "MADE_ON", tmp_path / ".lab/engine.json")
+    monkeypatch.setattr(environment, "STATE", tmp_path / ".lab")
     monkeypatch.setattr(environment, "_given", {"DOCKER_CONFIG": str(tmp_path)})
     return Here
 
@@ -124,7 +124,7 @@ def test_the_engine_that_the_lab_was_made_on_is_told_from_another(host: type[Cli
     for ask in (engine.connect, engine.require_here, engine.remember):
         with pytest.raises(HostError, match="was made on the Docker engine at") as caught:
             ask()
-        assert "AAAA" in (caught.value.last_seen or "") and str(engine.MADE_ON) in (
+        assert "AAAA" in (caught.value.last_seen or "") and str(engine.made_on_file()) in (
             caught.value.try_next or ""
         )
 
@@ -139,8 +139,8 @@ def test_an_engine_is_as_good_as_another_when_no_lab_was_made(host: type[Client]
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"socket": "unix:///x"}'])
 def test_a_note_of_the_engine_that_cannot_be_read_is_no_permission(text: str, host: type[Client]) -> None:
-    engine.MADE_ON.parent.mkdir()
-    engine.MADE_ON.write_text(text)
+    engine.made_on_file().parent.mkdir()
+    engine.made_on_file().write_text(text)
     with pytest.raises(HostError, match="nobody knows on which engine the lab is"):
         engine.connect()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from lab import config, machines, ports
+from lab import config, environment, machines, ports
 from lab import engine as host_engine
 from lab.errors import HostError, LabError
 
@@ -71,15 +71,9 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     for name in ("remember", "forget"):
         monkeypatch.setattr(host_engine, name, lambda name=name: fake.noted.append(name))
     monkeypatch.setattr(machines, "_vagrant", lambda: pytest.fail("Vagrant was called"))
-    paths = {
-        "ROOT": "",
-        "STATE": ".lab",
-        "SSH_CONFIG": ".lab/ssh_config",
-        "VAGRANT_LOG": ".lab/log",
-        "MACHINES": ".vagrant/machines",
-    }
-    for name, path in paths.items():
-        monkeypatch.setattr(machines, name, tmp_path / path)
+    for module in (machines, environment):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+        monkeypatch.setattr(module, "STATE", tmp_path / ".lab")
     (tmp_path / ".lab").mkdir()
     return fake
 
@@ -119,10 +113,10 @@ def test_the_state_of_vagrant_and_the_way_in_are_forgotten(tmp_path: Path) -> No
     machine = tmp_path / ".vagrant" / "machines" / "n1"
     for provider in ("docker", "libvirt"):
         (machine / provider).mkdir(parents=True)
-    machines.SSH_CONFIG.write_text("Host n1\n")
+    machines.ssh_config().write_text("Host n1\n")
     machines.destroy(LAB, lambda line: None)
     assert [path.name for path in machine.iterdir()] == ["libvirt"]
-    assert not machines.SSH_CONFIG.exists()
+    assert not machines.ssh_config().exists()
 
 
 def test_other_providers_are_destroyed_by_vagrant(
@@ -147,7 +141,7 @@ def test_without_a_way_in_no_node_answers_and_there_are_no_shells() -> None:
 
 
 def test_there_is_one_shell_for_each_node() -> None:
-    machines.SSH_CONFIG.write_text("")
+    machines.ssh_config().write_text("")
     shells = machines.shells(LAB)
     assert [(name, shell.node) for name, shell in shells.items()] == [(n.name, n.name) for n in LAB.nodes]
 
@@ -185,19 +179,6 @@ def test_another_folders_lab_of_the_same_name_is_refused_and_left_alone(
     assert engine.removed == []
 
 
-def test_another_folders_lab_is_told_with_its_folder_and_user(engine: FakeEngine, tmp_path: Path) -> None:
-    checkout = tmp_path / "elsewhere"
-    checkout.mkdir()
-    node(engine, "n1", checkout / ".lab/ssh/id_ed25519.pub", "aaa")
-    node(engine, "n2", tmp_path / "gone/.lab/ssh/id_ed25519.pub", "bbb")
-    assert machines.owners(LAB) == [f"{checkout} (of {checkout.owner()})"]
-
-
-def test_ones_own_lab_has_no_other_owner(engine: FakeEngine) -> None:
-    node(engine, "n1", machines._key().with_suffix(".pub"), "aaa")
-    assert machines.owners(LAB) == []
-
-
 class Vagrant:
     """Each `up` writes the next of its logs and fails, until there is none left."""
 
@@ -207,7 +188,7 @@ class Vagrant:
     def up(self, provider: str) -> None:
         self.ups += 1
         if self.logs:
-            machines.VAGRANT_LOG.write_text(self.logs.pop(0))
+            machines._log_file().write_text(self.logs.pop(0))
             raise subprocess.CalledProcessError(1, "vagrant")
 
     def ssh_config(self) -> str:
@@ -237,7 +218,7 @@ def test_others_that_come_and_go_on_the_engine_cost_one_more_try(
 ) -> None:
     vagrant = Vagrant(log, log)
     assert len(up(vagrant, monkeypatch)) == 2
-    assert (vagrant.ups, machines.SSH_CONFIG.read_text()) == (3, "Host swarm-master\n")
+    assert (vagrant.ups, machines.ssh_config().read_text()) == (3, "Host swarm-master\n")
 
 
 @pytest.mark.parametrize(("logs", "ups"), [(TRANSIENT[:3], 3), (["no space left on device"], 1)])

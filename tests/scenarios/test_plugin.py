@@ -33,7 +33,7 @@ OK = Answer(1.0, 1.0, 1.01, 200, "1.0", "blue", "n1", None)
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(runs, "FAULTS", tmp_path / "faults.jsonl")
+    monkeypatch.setattr(environment, "STATE", tmp_path)
 
 
 def run(tmp_path: Path) -> Run:
@@ -102,7 +102,7 @@ def test_the_end_has_the_numbers_and_how_many_entries_they_come_from(tmp_path: P
 
 
 def test_faults_of_this_run_are_taken_once_and_older_ones_never(tmp_path: Path) -> None:
-    faults = Journal(runs.FAULTS, durable=True)
+    faults = Journal(journal.of_faults(), durable=True)
     faults.add(of("fault", id="old", phase="injected"))
     begun = run(tmp_path)
     begun.begin("First")
@@ -137,7 +137,7 @@ CONFTEST = """
         return path
 
     here = Path(__file__).parent
-    runs.RUNS, runs.FAULTS = here / "runs", here / "faults.jsonl"
+    runs.RUNS = here / "runs"
     environment.STATE = here  # a run holds its lab: here none but its own
     plugin.Watchers, plugin.DEADLINE, archive.collect = NoWatchers, 2, pack
 
@@ -334,10 +334,10 @@ def test_the_command_repeats_the_run(words: list[str], seed: str | None, line: s
 KILLED = """
 import sys, time
 from pathlib import Path
-from lab import config
+from lab import config, environment
 from evidence import runs
 from evidence.entries import of
-runs.FAULTS = Path(sys.argv[1]) / "faults.jsonl"
+environment.STATE = Path(sys.argv[1])
 run = runs.Run(config.load(config.LAB_FILE), "x", None, Path(sys.argv[1]) / "killed")
 run.begin("Killed")
 run.journal.add(of("step", phase="begin", text="When it is killed"))

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from evidence import answers, report, runs
+from evidence import answers, report
 from evidence.answers import Answer
 from evidence.entries import of
 from evidence.report import model
 from evidence.runs import Run
-from lab import config
+from lab import config, environment
 from lab.errors import LabError
 
 LAB = config.load(config.LAB_FILE)
@@ -43,7 +43,7 @@ ODD: tuple[Any, ...] = (
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a run with one of each kind of entry."""
-    monkeypatch.setattr(runs, "FAULTS", tmp_path / "faults.jsonl")
+    monkeypatch.setattr(environment, "STATE", tmp_path)
     begun = Run(LAB, "pytest features", 7, tmp_path / "runs")
     scenario = begun.begin("First", "A feature")
     at = scenario.begin

@@ -12,7 +12,7 @@ from evidence.entries import of
 from evidence.journal import Entry, Journal
 from evidence.report import model
 from evidence.runs import Run
-from lab import config
+from lab import config, environment
 from lab.errors import ConfigError
 
 LAB = config.load(config.LAB_FILE)
@@ -21,7 +21,7 @@ LAB = config.load(config.LAB_FILE)
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(runs, "FAULTS", tmp_path / "faults.jsonl")
+    monkeypatch.setattr(environment, "STATE", tmp_path)
 
 
 def answer(at: float, error: str | None = None) -> Answer:

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from evidence import runs
 from evidence.answers import Answer
 from evidence.entries import of
 from evidence.runs import Run
-from lab import config, waiting
+from lab import config, environment, waiting
 from lab.errors import TimedOut
 from scenarios.steps import verdicts as phrases
 from scenarios.steps.world import Story
@@ -121,7 +120,7 @@ def test_no_acknowledged_book_is_no_pass(told: dict[str, object]) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(runs, "FAULTS", tmp_path / "faults.jsonl")
+    monkeypatch.setattr(environment, "STATE", tmp_path)
     begun = Run(LAB, "pytest", None, tmp_path / "runs")
     begun.begin("First")
     return begun
