@@ -2,6 +2,7 @@
 
 `.lab/runs/<YYYYmmdd-HHMMSS>/` holds run.json (what was run), journal.jsonl (what happened, in order) and
 `<number>-<scenario>/` with the record of each probe. All is written as it happens and readable after a kill.
+A lab that joins the run of another has its own journal-<lab>.jsonl and <lab>-<number>-<scenario>/ there.
 
 What the journal's entries are: evidence/entries.py.
 """
@@ -47,19 +48,30 @@ class Scenario:
 
 
 class Run:
-    """One run: begins and ends scenarios, and keeps what they leave. `seed` is what made its choices."""
+    """One lab's part of a run: begins and ends scenarios, and keeps what they leave.
+
+    `seed` is what made its choices. `joined` is the folder of a run that has begun already.
+    """
 
     def __init__(
-        self, lab: Lab, command: str, seed: int | str | None = None, runs: Path | None = None
+        self,
+        lab: Lab,
+        command: str,
+        seed: int | str | None = None,
+        runs: Path | None = None,
+        *,
+        joined: Path | None = None,
     ) -> None:
         self.lab = lab
         self.started = time.time()
-        self.folder = _new_folder(runs or RUNS, self.started)
-        self.journal = Journal(self.folder / JOURNAL)
+        self.folder = joined or _new_folder(runs or RUNS, self.started)
+        self._own = f"{lab.name}-" if joined else ""
+        self.journal = Journal(self.folder / (f"journal-{lab.name}.jsonl" if joined else JOURNAL))
         self.scenario: Scenario | None = None
-        self._count = 0
+        self._count = len(list(self.folder.glob(f"{self._own}[0-9]*/")))
         self._faults_seen = len(journal.read(journal.of_faults()))
-        self.describe(command, seed)
+        if not joined:
+            self.describe(command, seed)
 
     def describe(self, command: str, seed: int | str | None) -> None:
         """run.json; again when the seed became known later."""
@@ -76,7 +88,7 @@ class Run:
 
     def begin(self, name: str, feature: str = "") -> Scenario:
         self._count += 1
-        folder = self.folder / f"{self._count:02d}-{slug(name)}"
+        folder = self.folder / f"{self._own}{self._count:02d}-{slug(name)}"
         folder.mkdir()
         entry = self.journal.add(ScenarioBegan(name=name, feature=feature, folder=folder.name))
         self.scenario = Scenario(name, feature, folder, entry.at)
@@ -100,6 +112,18 @@ class Run:
         path = archive.collect(self.lab, self.folder, self.scenario.folder)
         self.journal.add(EvidenceKept(file=path.name))
         return path
+
+    def keep_evidence_of_cut(self) -> None:
+        """The same of the scenario that a process was at when it was killed; nothing when it was at none."""
+        phases = [
+            entry
+            for entry in journal.read(self.journal.path)
+            if isinstance(entry, ScenarioBegan | ScenarioEnded)
+        ]
+        if phases and isinstance(phases[-1], ScenarioBegan):
+            last = phases[-1]
+            self.scenario = Scenario(last.name, last.feature, self.folder / last.folder, last.at)
+            self.keep_evidence()
 
     def take_faults(self) -> None:
         """Copy what came to the journal of faults since the last time."""
@@ -135,6 +159,11 @@ class Run:
         )
         self.scenario = None
         return own
+
+
+def journals(folder: Path) -> list[Path]:
+    """The journals of a run, one a lab; those that are there."""
+    return [path for path in sorted(folder.glob("journal*.jsonl")) if path.is_file()]
 
 
 def _new_folder(runs: Path, started: float) -> Path:

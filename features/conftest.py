@@ -1,12 +1,13 @@
 """Binds the phrases of the features; the Python behind them is in scenarios/steps."""
 
+import random
 import secrets
 from typing import Any
 
 import pytest
 
 from lab import engine
-from scenarios import plugin
+from scenarios import plugin, workers
 from scenarios.steps import addresses
 from scenarios.steps.article import *  # noqa: F403
 from scenarios.steps.browser import *  # noqa: F403
@@ -25,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--seed", type=int, default=secrets.randbelow(10**6), help="makes every choice of a fault repeatable"
     )
     group.addoption("--wait", action="store_true", help="wait for another command that holds the lab")
+    group.addoption("--shuffle", action="store_true", help="play the scenarios in an order of the seed's")
     group.addoption("--pairs", type=int, default=2, help="pairs of faults that features/chaos tries")
     group.addoption("--times", type=int, default=1, help="how often features/chaos/crash tries each kind")
 
@@ -34,7 +36,16 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    told = workers.of_worker(config)
+    config.pluginmanager.register(workers.Worker(told) if told else workers.Main(config, plugin.running))
     config.pluginmanager.register(plugin, "plugin")  # keeps what each run leaves in .lab/runs
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--shuffle"):
+        random.Random(config.getoption("--seed")).shuffle(items)
+    elif told := workers.of_worker(config):
+        items[:] = workers.ordered(items, told["seconds"])
 
 
 def pytest_bdd_before_step_call(request: pytest.FixtureRequest, step_func_args: dict[str, Any]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evidence import journal
+from evidence import journal, runs
 from evidence.entries import EvidenceKept, StepPhase
 from evidence.runs import Run
 from evidence.watching import Watchers
@@ -17,6 +18,7 @@ from lab import config as lab_config
 from lab import owner
 from lab.errors import CheckFailed, LabError
 from lab.waiting import stretched
+from scenarios import workers
 
 DEADLINE = 300  # seconds a scenario may take; the tag @deadline-600 gives another number
 EXAMPLE = "_pytest_bdd_example"  # the fixture that every scenario of pytest-bdd has, and only those
@@ -27,14 +29,16 @@ VERDICT = pytest.StashKey[tuple[str, str]]()
 
 
 def running(config: pytest.Config) -> Run:
-    """The run of this session, made when its first scenario begins."""
+    """The run of this session, made when its first scenario begins, or its first worker."""
     if RUNNING not in config.stash:
         lab = lab_config.load()
-        run = Run(lab, command(config), seed(config))
-        config.stash[RUNNING] = run
-        watchers = Watchers(lab, run.journal)
-        watchers.start()
-        config.add_cleanup(watchers.stop)
+        told = workers.of_worker(config)
+        joined = Path(told["run"]) if told and told["run"] else None
+        run = config.stash[RUNNING] = Run(lab, command(config), seed(config), joined=joined)
+        if not workers.is_parallel(config):
+            watchers = Watchers(lab, run.journal)
+            watchers.start()
+            config.add_cleanup(watchers.stop)
     return config.stash[RUNNING]
 
 
@@ -76,7 +80,7 @@ def pytest_bdd_apply_tag(tag: str, function: Any) -> bool | None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """The whole run holds the lab. Another command that does ends it before its first scenario."""
-    if session.config.option.collectonly:
+    if session.config.option.collectonly or workers.is_parallel(session.config):
         return (yield)
     try:
         with owner.held(print, wait=session.config.getoption("--wait", default=False)):
@@ -168,11 +172,11 @@ def finish(item: pytest.Item, run: Run, call: pytest.CallInfo[None]) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     run = config.stash.get(RUNNING, None)
-    if run is None:
+    if run is None or workers.of_worker(config) is not None:
         return
     run.describe(command(config), seed(config))
     terminalreporter.section("evidence")
-    for entry in journal.read(run.journal.path):
+    for entry in (entry for path in runs.journals(run.folder) for entry in journal.read(path)):
         if isinstance(entry, EvidenceKept):
             terminalreporter.write_line(f"archive  {run.folder / entry.file}")
     terminalreporter.write_line(f"report   {_report(run)}")

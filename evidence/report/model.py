@@ -122,7 +122,7 @@ def find(run: str | None, folder: Path | None = None) -> Path:
 def is_run(folder: Path) -> bool:
     """Whether a run was kept here: into no other folder is a report written."""
     try:
-        return (folder / runs.JOURNAL).is_file() or (folder / runs.RUN).is_file()
+        return bool(runs.journals(folder)) or (folder / runs.RUN).is_file()
     except (OSError, ValueError):  # no folder can be called so
         return False
 
@@ -137,22 +137,33 @@ def load(folder: Path) -> Report:
     """The report of a run's folder, whatever state the run left it in."""
     warnings: list[str] = []
     facts = _facts(folder, warnings.append)
-    entries = _entries(folder, warnings.append)
-    if not entries:
-        warnings.append(f"{folder / runs.JOURNAL} is empty or not there: nothing of this run is known")
+    found = _parts(folder, warnings.append)
     service = facts["service"]
-    scenarios = tuple(_scenario(folder, part, service, warnings.append) for part in parts(entries))
-    if entries and not scenarios:
+    scenarios = tuple(_scenario(folder, part, service, warnings.append) for part in found)
+    if not scenarios:
         warnings.append("no scenario began in this run")
     return Report(folder.name, facts, scenarios, tuple(warnings))
 
 
-def _entries(folder: Path, warn: Callable[[str], None]) -> list[Entry]:
+def _parts(folder: Path, warn: Callable[[str], None]) -> list[Part]:
+    """The scenarios of every lab of a run, in the order they began."""
+    found = [
+        part
+        for path in runs.journals(folder) or [folder / runs.JOURNAL]
+        for part in parts(_entries(path, warn))
+    ]
+    return sorted(found, key=lambda part: part.begin.at)
+
+
+def _entries(path: Path, warn: Callable[[str], None]) -> list[Entry]:
+    entries: list[Entry] = []
     try:
-        return journal.read(folder / runs.JOURNAL, warn)
+        entries = journal.read(path, warn)
     except LabError as error:
         warn(error.what)
-        return []
+    if not entries:
+        warn(f"{path} is empty or not there: nothing of it is known")
+    return entries
 
 
 def _is(kind: Any) -> Callable[[Any], bool]:
@@ -359,7 +370,7 @@ def recheck(folder: Path) -> list[str]:
     """
     warnings: list[str] = []
     service = _facts(folder, warnings.append)["service"]
-    found = parts(_entries(folder, warnings.append))
+    found = _parts(folder, warnings.append)
     if not found:
         raise ConfigError(f"nothing to judge in {folder}", last_seen="\n".join(warnings) or None)
     for part in found:

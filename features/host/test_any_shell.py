@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import engine, environment, machines, owner
+from lab import engine, environment, machines, named, owner
 from lab.model import Lab
 
 LAB = str(Path(sys.executable).with_name("lab"))
@@ -56,7 +56,12 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [LAB, *words],
-        env={**environment.given(), owner.NAME: os.environ[owner.NAME], **shell},
+        env={
+            **environment.given(),
+            owner.NAME: os.environ[owner.NAME],
+            environment.LAB: named.chosen(),
+            **shell,
+        },
         cwd=folder,
         capture_output=True,
         text=True,
