@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from evidence.report import model
+from lab import environment
+from lab.errors import LabError
+from scenarios import workers
+
+ROOT = Path(__file__).parents[2]
+GIB = 2**20  # in KiB
+
+
+def test_the_first_worker_plays_on_the_lab_that_was_named_and_the_others_beside_it() -> None:
+    assert list(islice(workers.names("bluegreen-lab", ""), 3)) == ["", "bluegreen-lab-2", "bluegreen-lab-3"]
+    assert list(islice(workers.names("two", "two"), 2)) == ["two", "two-2"]
+
+
+@pytest.mark.parametrize(
+    ("gib", "up", "labs"), [(0.1, 0, 1), (1.3, 0, 1), (2.6, 0, 2), (2.6, 1, 3), (0.0, 2, 2), (24, 0, 18)]
+)
+def test_as_many_labs_fit_as_the_memory_carries_beside_those_that_run(gib: float, up: int, labs: int) -> None:
+    assert workers.fitting(int(gib * GIB), up) == labs
+
+
+@pytest.mark.parametrize(("cores", "labs"), [(1, 1), (2, 3), (4, 6), (64, 18)])
+def test_auto_is_bounded_by_cores_and_by_memory(cores: int, labs: int) -> None:
+    assert workers.chosen_by(24 * GIB, 0, cores) == labs
+
+
+def test_the_memory_is_what_the_kernel_calls_available() -> None:
+    assert workers.available_kib("MemTotal:  9 kB\nMemFree:  1 kB\nMemAvailable:   5 kB\n") == 5
+    assert workers.available_kib("") == 0
+
+
+def test_the_longest_go_first_and_what_is_new_before_them() -> None:
+    items: Any = [SimpleNamespace(nodeid=name) for name in ("short", "new", "long", "other")]
+    seconds = {"short": 1.0, "long": 90.0, "other": 1.0}
+    assert [item.nodeid for item in workers.ordered(items, seconds)] == ["new", "long", "short", "other"]
+
+
+def test_the_labs_name_lasts_as_long_as_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(environment.LAB, "one")
+    with workers.lab_named("two"):
+        assert os.environ[environment.LAB] == "two"
+    assert os.environ[environment.LAB] == "one"
+
+
+def test_a_command_that_fails_is_told_with_its_last_lines_and_how_to_type_it() -> None:
+    with pytest.raises(LabError, match="lab -n two fault inject nothing there ended with 2") as caught:
+        workers.lab_command("two", "fault", "inject", "nothing", "there")
+    assert 'no fault "nothing"' in (caught.value.last_seen or "")
+
+
+# --- played on small features -------------------------------------------------------------------------------
+
+CONFTEST = """
+    import os
+    import signal
+    from pathlib import Path
+    import pytest
+    from pytest_bdd import when
+    from evidence import archive, journal, runs
+    from lab import environment
+    from lab.errors import LabError
+    from scenarios import plugin, workers
+
+    class Nothing:
+        def __init__(self, *given): pass
+        def start(self): pass
+        def stop(self): pass
+        def heal_all(self): note("healed", os.environ["LAB"])
+
+    here = Path(__file__).parent
+    runs.RUNS, environment.STATE = here / "runs", here
+    plugin.Watchers = workers.Harness = Nothing
+
+    def note(*words):
+        with (here / "noted").open("a") as file:
+            print(*words, file=file)
+
+    def lab_command(name, *words):
+        note(name, *words)
+        if (here / "no lab").exists():
+            raise LabError("the lab does not come up", try_next="lab doctor")
+        (here / f"up-{name}").touch()
+
+    def collect(lab, run, scenario):
+        note("evidence of", scenario.name)
+        return run / "evidence.tar.gz"
+
+    archive.collect, workers.lab_command = collect, lab_command
+    workers.is_up = lambda: (here / ("up-" + os.environ["LAB"])).exists()
+    workers.machines.shells = lambda lab: {}
+
+    def pytest_addoption(parser):
+        parser.addoption("--seed", default=7)
+
+    def pytest_configure(config):
+        told = workers.of_worker(config)
+        config.pluginmanager.register(workers.Worker(told) if told else workers.Main(config, plugin.running))
+        config.pluginmanager.register(plugin, "plugin")
+
+    @when("it is played")
+    def played(): pass
+
+    @when("its worker is killed")
+    def killed():
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+FEATURE = """
+    Feature: Small
+      Scenario: Deadly
+        When its worker is killed
+      Scenario Outline: Plain <number>
+        When it is played
+        Examples:
+          | number |
+          | one    |
+          | two    |
+          | three  |
+          | four   |
+"""
+
+
+@dataclass(frozen=True)
+class Played:
+    exit: int
+    said: str
+    place: Path
+
+    @property
+    def noted(self) -> list[str]:
+        return (self.place / "noted").read_text().splitlines()
+
+
+def play(place: Path) -> Played:
+    (place / "conftest.py").write_text(textwrap.dedent(CONFTEST))
+    (place / "small.feature").write_text(textwrap.dedent(FEATURE))
+    (place / "test_small.py").write_text("from pytest_bdd import scenarios\nscenarios('.')\n")
+    (place / "up-").touch()  # the first lab is there
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "2", "--junitxml=junit.xml"],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(ROOT), environment.LAB: ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Played(done.returncode, done.stdout + done.stderr, place)
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    return play(tmp_path_factory.mktemp("parallel"))
+
+
+def test_one_run_folder_and_one_report_hold_the_scenarios_of_every_lab(played: Played) -> None:
+    (folder,) = (played.place / "runs").iterdir()
+    report = model.load(folder)
+    assert {scenario.name for scenario in report.scenarios} == {
+        "Deadly",
+        *(f"Plain {number}" for number in ("one", "two", "three", "four")),
+    }
+    assert len(list(folder.glob("journal-*.jsonl"))) == 2
+    assert f"report   {folder}/report.html" in played.said and (folder / "report.html").exists()
+    cases = list(ElementTree.parse(played.place / "junit.xml").iter("testcase"))
+    assert len(cases) == 5
+
+
+def test_the_crash_of_a_worker_is_a_failure_with_evidence_and_its_lab_is_healed(played: Played) -> None:
+    assert played.exit == 1 and "1 failed, 4 passed" in played.said
+    (folder,) = (played.place / "runs").iterdir()
+    deadly = next(one for one in model.load(folder).scenarios if one.name == "Deadly")
+    assert (deadly.verdict, deadly.evidence) == ("cut", "evidence.tar.gz")
+    assert f"evidence of {deadly.folder}" in played.noted
+    assert [line for line in played.noted if line.startswith("healed")] in (
+        [["healed "], ["healed bluegreen-lab-2"]]
+    )
+
+
+def test_only_the_lab_that_the_run_brought_up_is_taken_down(played: Played) -> None:
+    commands = [line for line in played.noted if not line.startswith(("healed", "evidence"))]
+    assert commands == ["bluegreen-lab-2 up", "bluegreen-lab-2 down --wait"]
+
+
+def test_how_long_each_took_is_kept_for_the_next_run(played: Played) -> None:
+    kept = (played.place / ".pytest_cache/v/lab/seconds").read_text()
+    assert kept.count("test_small.py::") == 5
+
+
+def test_a_run_whose_lab_does_not_come_up_ends_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "no lab").touch()
+    done = play(tmp_path)
+    assert done.exit != 0 and "the lab does not come up" in done.said and "lab doctor" in done.said
