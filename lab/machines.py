@@ -5,6 +5,7 @@ python-vagrant does the work, called once a phase: every Vagrant call costs seco
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import shutil
@@ -137,7 +138,8 @@ def _vagrant_up(lab: Lab, say: Callable[[str], None]) -> None:
         forget_unknown(lab, say)
         _log_file().write_text("")
         try:
-            _vagrant().up(provider=lab.provider)
+            with _one_at_a_time(say):
+                _vagrant().up(provider=lab.provider)
         except subprocess.CalledProcessError as error:
             if left and is_transient(_log_file().read_text(errors="replace")):
                 say("something else on this host's engine got in Vagrant's way: once more")
@@ -147,6 +149,19 @@ def _vagrant_up(lab: Lab, say: Callable[[str], None]) -> None:
                 raise ports.refusal(lab, port) from error
             raise _vagrant_failed(f"up --provider={lab.provider}") from error
         return
+
+
+@contextmanager
+def _one_at_a_time(say: Callable[[str], None]) -> Iterator[None]:
+    """No two labs of this checkout have their machines made at once: Vagrant looks at those of the other."""
+    STATE.mkdir(exist_ok=True)
+    with (STATE / "machines.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for the machines of another lab")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def is_transient(log: str) -> bool:

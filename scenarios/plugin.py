@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,8 +31,7 @@ def running(config: pytest.Config) -> Run:
     """The run of this session, made when its first scenario begins, or its first worker."""
     if RUNNING not in config.stash:
         lab = lab_config.load()
-        told = workers.of_worker(config)
-        joined = Path(told["run"]) if told and told["run"] else None
+        joined = workers.run_folder(config)
         run = config.stash[RUNNING] = Run(lab, command(config), seed(config), joined=joined)
         if not workers.is_parallel(config):
             watchers = Watchers(lab, run.journal)

@@ -7,9 +7,11 @@ brings it up. In the end the labs that the run brought up on this host are taken
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from evidence import runs
 from evidence.runs import Run
 from faults.harness import Harness
 from lab import config as lab_config
@@ -77,6 +80,16 @@ def is_parallel(config: pytest.Config) -> bool:
     return of_worker(config) is None and config.pluginmanager.hasplugin("dsession")
 
 
+def run_folder(config: pytest.Config) -> Path | None:
+    """The folder of the run that a worker joins; None in the main process."""
+    told = of_worker(config)
+    if told is None:
+        return None
+    folder: Path = runs.RUNS / told["run"]
+    folder.mkdir(parents=True, exist_ok=True)  # on another host it is not there yet
+    return folder
+
+
 @contextmanager
 def lab_named(name: str) -> Iterator[None]:
     """LAB names this lab, for this process and its children; the first one when empty."""
@@ -118,6 +131,7 @@ class Worker:
 
     def __init__(self, told: dict[str, Any]) -> None:
         os.environ[environment.LAB] = told["lab"]
+        self._told = told
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
@@ -129,6 +143,28 @@ class Worker:
             session.shouldfail = f"a worker has no lab\n{error}"
             raise session.Failed(session.shouldfail) from error
         return (yield)
+
+    @pytest.hookimpl
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """What a worker on another host leaves goes to the main process with its last word."""
+        folder = run_folder(session.config)
+        if folder is not None and not self._told["is_here"]:
+            output: Any = session.config
+            output.workeroutput["left"] = packed(folder)
+
+
+def packed(folder: Path) -> bytes:
+    """A folder as a tar."""
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w:gz") as tar:
+        tar.add(folder, ".")
+    return whole.getvalue()
+
+
+def unpack(whole: bytes, folder: Path) -> None:
+    """What `packed` made, into a folder that is there."""
+    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
+        tar.extractall(folder, filter="data")
 
 
 # --- the main process -------------------------------------------------------------------------------------
@@ -181,13 +217,17 @@ class Main:
                     self._to_take_down.append(name)
         node.workerinput |= {
             "lab": name,
-            "run": str(self._run(self._config).folder) if is_here else "",
+            "is_here": is_here,
+            "run": self._run(self._config).folder.name,
             "seconds": self._config.cache.get(SECONDS, {}) if self._config.cache else {},
         }
 
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         name = self._labs.pop(node.gateway.id)
         self._free.append(name)
+        output = getattr(node, "workeroutput", None) or {}
+        if "left" in output:
+            unpack(output["left"], self._run(self._config).folder)
         if error and node.gateway.spec.popen:
             with lab_named(name):
                 self._after_crash()

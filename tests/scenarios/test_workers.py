@@ -204,3 +204,18 @@ def test_a_run_whose_lab_does_not_come_up_ends_and_says_why(tmp_path: Path) -> N
     (tmp_path / "no lab").touch()
     done = play(tmp_path)
     assert done.exit != 0 and "the lab does not come up" in done.said and "lab doctor" in done.said
+
+
+def test_what_a_worker_on_another_host_left_joins_the_run(tmp_path: Path) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    (there / "two-01-first").mkdir(parents=True)
+    (there / "journal-two.jsonl").write_text("its journal")
+    (there / "two-01-first" / "probe.jsonl").write_text("its answers")
+    here.mkdir()
+    (here / "journal-one.jsonl").write_text("ours")
+    workers.unpack(workers.packed(there), here)
+    assert {str(path.relative_to(here)): path.read_text() for path in here.rglob("*.jsonl")} == {
+        "journal-one.jsonl": "ours",
+        "journal-two.jsonl": "its journal",
+        "two-01-first/probe.jsonl": "its answers",
+    }
