@@ -20,6 +20,7 @@ from provisioning.stages import healths
 
 FORGOTTEN = 5.0  # seconds in which Registrator has seen that a container is gone
 SETTLED = 30.0  # seconds in which what was put back must be seen
+TRIES = 2  # what was under way may break a thing once more, such as a healing that just began
 
 
 def first_release(lab: Lab, master: Shell, service: Service, say: Callable[[str], None]) -> None:
@@ -132,14 +133,14 @@ def reset(
     """Blue with the first release is live, green is gone and ready for the second, the books are back.
 
     Nothing heals itself at the baseline: that begins with the first deployment by Ansible, as in the article.
-    One look tells what differs, and only that is put back, once, and looked at again: at the baseline nothing
-    is done. `left` is what must not be on any node, and its end. Raises TimedOut with what still differs.
+    One look tells what differs, and only that is put back and looked at again: at the baseline nothing is
+    done. `left` is what must not be on any node, and its end. Raises TimedOut with what still differs.
     """
-    tried: set[Difference] = set()
+    done: list[Difference] = []
 
     def new() -> list[Difference]:
         differs = differences(lab, service, observed.look(lab, shells, service, left))
-        todo = [one for one in differs if one not in tried]
+        todo = [one for one in differs if done.count(one) < TRIES]
         if differs and not todo:
             raise LabError("not at the baseline", last_seen="\n".join(map(str, differs)))
         return todo
@@ -152,4 +153,4 @@ def reset(
         else:
             for one in todo:
                 put_back(lab, shells, service, one, left)
-        tried.update(todo)
+        done += todo

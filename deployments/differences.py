@@ -85,16 +85,16 @@ def _parts(lab: Lab, service: Service, seen: Observation, noted: Noted) -> Itera
     doubles = [one for one in seen.containers if one not in there.values() and one not in idle]
     stopped = list(_stopped(lab, service, there))
     master = lab.master.name
+    homes = {one.node for one in seen.containers if one.name == service.container(DATABASE)}
     yield from map(_extra, doubles)
+    # Before anything begins: a new database might find the volume, and blue that database by an old entry.
+    yield from _entries(there, noted)
+    for node in sorted(seen.volumes - homes):
+        yield Difference(Kind.VOLUME, node, seen=f"{service.volume} is of an earlier database")
     yield from stopped
     if stopped or not _is_served(service, there[LIVE], noted):
         yield Difference(Kind.UPSTREAM, master, seen=_serving(service, noted))
     yield from map(_extra, idle)
-    yield from _entries(there, noted)
-    if service.database:
-        homes = {one.node for one in seen.containers if one.name == service.container(DATABASE)}
-        for node in sorted(seen.volumes - homes):
-            yield Difference(Kind.VOLUME, node, seen=f"{service.volume} is of an earlier database")
     listed = noted.users.books
     if listed is None or any(books.differences(listed)):
         found = "no books" if listed is None else "other books"

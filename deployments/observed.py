@@ -96,9 +96,7 @@ def parse(lab: Lab, service: Service, said: Mapping[str, str | None]) -> Observa
                 for node, told in there.items()
                 for container in _containers(node, told["containers"])
             ),
-            volumes=frozenset(
-                node for node, told in there.items() if service.volume in told["volumes"].splitlines()
-            ),
+            volumes=frozenset(node for node, told in there.items() if told["volume"]),
             noted=None if unwell else _noted(lab, service, there[lab.master.name]),
         )
     except (AttributeError, LookupError, TypeError, ValueError) as error:

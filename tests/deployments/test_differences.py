@@ -130,10 +130,14 @@ def test_a_blue_is_made_anew(case: str, at_baseline: Observation) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", [BLUE_NAME, "booksservice_db_1"])
-def test_what_is_gone_is_made_anew(name: str, at_baseline: Observation) -> None:
-    kinds = [(kind, which) for kind, _, which in found(without(at_baseline, name))]
-    assert kinds[:2] == [("MISSING", name), ("UPSTREAM", "")]
+def test_a_blue_that_is_gone_is_made_anew(at_baseline: Observation) -> None:
+    kinds = [kind for kind, *_ in found(without(at_baseline, BLUE_NAME))]
+    assert kinds == ["ENTRY", "MISSING", "UPSTREAM"]
+
+
+def test_a_new_database_never_finds_what_an_earlier_one_kept(at_baseline: Observation) -> None:
+    kinds = [kind for kind, *_ in found(without(at_baseline, "booksservice_db_1"))]
+    assert kinds == ["ENTRY", "VOLUME", "MISSING", "UPSTREAM"]
 
 
 @pytest.mark.parametrize("state", ["exited", "created", "paused"])

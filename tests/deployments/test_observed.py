@@ -75,7 +75,7 @@ class Nodes:
                     "NetworkSettings": {"Ports": ports},
                 }
             )
-        self.volumes = {"swarm-node-03": f"other\n{BOOKS.volume}"}
+        (root / "swarm-node-03" / BOOKS.volume).mkdir(parents=True)
         for name in ("definitions", "logs"):
             (root / name).mkdir()
         self.file("env", "COMPOSE_PROJECT_NAME=booksservice\nBLUE_RELEASE=1.0\nGREEN_RELEASE=1.1\n")
@@ -98,7 +98,6 @@ class Nodes:
             {
                 "ps *": "echo 4d5e",
                 "inspect *": "cat $state/inspected",
-                "volume *": f"printf '%s\\n' '{self.volumes.get(node, '')}'",
             },
         )
         cases = "".join(
@@ -112,13 +111,16 @@ class Nodes:
         text = render(
             "baseline/look.sh", LAB, service=BOOKS, node=LAB.node(node), ask=ask, ask_engine=ask_engine
         )
+        volumes = {"/var/lib/docker/volumes": f"{self.root}/{node}"}
         places = {
             f"{BOOKS.folder}/.env": f"{self.root}/env",
             BOOKS.upstream: f"{self.root}/upstream",
             "/etc/consul.d": f"{self.root}/definitions",
             "/data/consul/logs": f"{self.root}/logs",
         }
-        done = self.played.run(text.replace('"$HOSTNAME"', node), places=places if node == MASTER else {})
+        done = self.played.run(
+            text.replace('"$HOSTNAME"', node), places=volumes | (places if node == MASTER else {})
+        )
         assert done.returncode == 0
         well = "+\n\n" * COUNT[node]
         return f"@@ health\n{well}@@ left\n{done.stdout}"

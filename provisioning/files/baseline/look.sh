@@ -8,8 +8,8 @@ part containers
 [[ ask_engine("ps -aq --filter label=com.docker.compose.project=" ~ service.project) ]] |
   xargs -r [[ ask_engine("inspect") ]] |
   jq -c '.[] | {name: .Name[1:], state: .State.Status, image: .Config.Image, created: .Created, env: .Config.Env, ports: .NetworkSettings.Ports}'
-part volumes
-[[ ask_engine("volume ls -q") ]]
+part volume
+[ ! -d /var/lib/docker/volumes/[[ service.volume ]] ] || echo [[ service.volume ]]
 [% if node == lab.master %]
 part releases
 cat [[ service.folder ]]/.env
