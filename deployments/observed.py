@@ -12,7 +12,7 @@ from typing import Any
 from lab.clients.consul import Instance, instance
 from lab.clients.jenkins import is_building
 from lab.errors import LabError
-from lab.model import Lab, Service
+from lab.model import Lab, Node, Service
 from lab.shell import Shell, in_parallel
 from provisioning import health
 from provisioning.health import Seen
@@ -94,7 +94,7 @@ def parse(lab: Lab, service: Service, said: Mapping[str, str | None]) -> Observa
             containers=tuple(
                 container
                 for node, told in there.items()
-                for container in _containers(node, told["containers"])
+                for container in _containers(lab.node(node), told["containers"])
             ),
             volumes=frozenset(node for node, told in there.items() if told["volume"]),
             noted=None if unwell else _noted(lab, service, there[lab.master.name]),
@@ -111,17 +111,18 @@ def _parts(text: str) -> dict[str, str]:
     return {name: part.strip("\n") for name, part in zip(pieces[1::2], pieces[2::2], strict=True)}
 
 
-def _containers(node: str, lines: str) -> list[Container]:
+def _containers(node: Node, lines: str) -> list[Container]:
     return [
         Container(
             name=told["name"],
-            node=node,
+            node=node.name,
             state=told["state"],
             image=told["image"],
             created=told["created"],
             env=tuple(told["env"] or ()),
+            # By the node's own address, as Registrator knows it, whatever the engine binds.
             addresses=tuple(
-                f"{one['HostIp']}:{one['HostPort']}"
+                f"{node.address}:{one['HostPort']}"
                 for published in (told["ports"] or {}).values()
                 for one in published or ()
             ),

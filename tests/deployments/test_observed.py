@@ -49,7 +49,7 @@ ANSWERS: dict[str, Any] = {
     "queue/api/json": {"items": []},
     "8080/api/json": {"jobs": [{"color": "blue"}, {"color": "notbuilt"}]},
 }
-PUBLISHED = {"8080/tcp": [{"HostIp": "10.100.199.201", "HostPort": "32768"}]}
+PUBLISHED = {"8080/tcp": [{"HostIp": "0.0.0.0", "HostPort": "32768"}]}
 DB_PUBLISHED = {"27017/tcp": [{"HostIp": "10.100.199.203", "HostPort": "27017"}]}
 
 
