@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
 
-from deployments import books, by_hand
+from deployments import books, by_hand, observed
+from deployments.differences import LIVE, Difference, Kind, differences, releases
 from lab import machines
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
-from lab.errors import LabError
+from lab.errors import LabError, TimedOut
 from lab.model import DATABASE, Lab, Service
 from lab.shell import Shell
-from lab.waiting import limit, wait_until
+from lab.waiting import limit, retry, wait_until
 from provisioning import build, health, provision
+from provisioning.resources import Trouble
 from provisioning.stages import healths
+
+FORGOTTEN = 5.0  # seconds in which Registrator has seen that a container is gone
+SETTLED = 30.0  # seconds in which what was put back must be seen
+TRIES = 2  # what was under way may break a thing once more, such as a healing that just began
 
 
 def first_release(lab: Lab, master: Shell, service: Service, say: Callable[[str], None]) -> None:
@@ -43,17 +50,15 @@ def revive(master: Shell, service: Service, color: str) -> None:
     by_hand.write_upstream(master, service, color)
 
 
-def mend(lab: Lab, shells: Mapping[str, Shell]) -> list[str]:
-    """Bring back whatever a scenario left down, as `lab up` would; returns what that was."""
-    wrong = health.unwell(lab, shells)
-    if any(seen.component == health.SSH for seen in wrong):
+def mend(lab: Lab, shells: Mapping[str, Shell], unwell: Collection[str]) -> None:
+    """Bring back these components, and whatever else is down, as `lab up` would."""
+    if health.SSH in unwell:
         machines.up(lab)
         for shell in shells.values():
             shell.close()
-    if wrong:
+    if unwell:
         provision.provision(lab, build.record(lab), shells, lambda _: None)
         health.wait(shells, healths(lab))
-    return [str(seen) for seen in wrong]
 
 
 def stop_healing(master: Shell) -> None:
@@ -80,39 +85,72 @@ def come_to_rest(master: Shell, jenkins: JenkinsClient) -> None:
     wait_until(at_rest, 180, "Jenkins to end its builds", try_next="lab logs jenkins")
 
 
-def forget_earlier_databases(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
-    """No node keeps records of a database that is no more; the volume in use stays."""
-    for node in lab.swarm_nodes:
-        shells[node.name].run(f"docker volume rm {service.volume}", check=False)
+def forget(master: Shell, there: Shell, service: Service, part: str) -> None:
+    """What is gone leaves Consul's catalogue: Registrator takes it back, or else begins anew."""
+
+    def is_gone() -> bool:
+        return by_hand.registered_at(master, service.registered(part)) is None
+
+    try:
+        wait_until(is_gone, FORGOTTEN, f"{service.registered(part)} to leave Consul's catalogue")
+    except TimedOut:
+        there.run("docker restart -t 1 registrator")
 
 
-def reset(lab: Lab, shells: Mapping[str, Shell], service: Service) -> None:
+def put_back(lab: Lab, shells: Mapping[str, Shell], service: Service, one: Difference, left: Trouble) -> None:
+    """One difference, through the doors that a deployment uses."""
+    master, there = shells[lab.master.name], shells[lab.node(one.node).name]
+    match one.kind:
+        case Kind.LEFTOVER:
+            there.run(left.mend)
+        case Kind.REST:
+            with closing(JenkinsClient(lab)) as jenkins:
+                come_to_rest(master, jenkins)
+        case Kind.LOCK:
+            by_hand.break_lock(master, service)
+        case Kind.RELEASE:
+            by_hand.set_release(master, service, one.name, releases(service)[one.name])
+        case Kind.EXTRA:
+            there.run(f"docker rm -f {one.name}")
+        case Kind.HALTED:
+            there.run(f"docker unpause {one.name} 2>/dev/null || docker start {one.name}")
+        case Kind.MISSING:
+            revive(master, service, LIVE)
+        case Kind.UPSTREAM:
+            by_hand.direct_test(master, service, LIVE)
+            by_hand.cut_over(lab, master, service, LIVE, LIVE)
+        case Kind.ENTRY:
+            forget(master, there, service, one.name)
+        case Kind.VOLUME:
+            there.run(f"docker volume rm {service.volume}")
+        case Kind.BOOKS:
+            books.ensure(lab)
+
+
+def reset(
+    lab: Lab, shells: Mapping[str, Shell], service: Service, left: Trouble, say: Callable[[str], None]
+) -> None:
     """Blue with the first release is live, green is gone and ready for the second, the books are back.
 
     Nothing heals itself at the baseline: that begins with the first deployment by Ansible, as in the article.
+    One look tells what differs, and only that is put back and looked at again: at the baseline nothing is
+    done. `left` is what must not be on any node, and its end. Raises TimedOut with what still differs.
     """
-    master = shells[lab.master.name]
-    mend(lab, shells)
-    jenkins = JenkinsClient(lab)
-    come_to_rest(master, jenkins)
-    jenkins.close()
-    by_hand.break_lock(master, service)
-    forget_earlier_databases(lab, shells, service)
-    blue, green = service.releases[0], service.releases[-1]
-    form = "{{.State.Running}} {{.Config.Image}}"
-    running = master.run(
-        f"docker inspect -f '{form}' {service.container('blue')}",
-        sudo=False,
-        check=False,
-    ).stdout.strip()
-    by_hand.set_release(master, service, "blue", blue)
-    by_hand.set_release(master, service, "green", green)
-    if not running.startswith("true") or not running.endswith(f":{blue}"):
-        revive(master, service, "blue")
-    # Whatever a scenario left in Consul and in nginx, these two agree again.
-    by_hand.direct_test(master, service, "blue")
-    by_hand.cut_over(lab, master, service, "blue", "blue")
-    by_hand.compose(master, service, "rm -sf green")
-    books.ensure(lab)
-    if not _answers(master, lab, service):
-        raise LabError(f"{service.name} does not answer after the reset", try_next="lab status")
+    done: list[Difference] = []
+
+    def new() -> list[Difference]:
+        differs = differences(lab, service, observed.look(lab, shells, service, left))
+        todo = [one for one in differs if done.count(one) < TRIES]
+        if differs and not todo:
+            raise LabError("not at the baseline", last_seen="\n".join(map(str, differs)))
+        return todo
+
+    while todo := retry(new, SETTLED, "the baseline", try_next="lab status"):
+        for one in todo:
+            say(f"put back: {one}")
+        if todo[0].kind is Kind.COMPONENT:  # they come alone, and are mended together
+            mend(lab, shells, {one.name for one in todo})
+        else:
+            for one in todo:
+                put_back(lab, shells, service, one, left)
+        done += todo

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lab.clients.proxy import ProxyClient
 from lab.model import Lab
 from lab.waiting import retry
@@ -24,15 +26,21 @@ def kept(book: dict[str, object]) -> dict[str, object]:
     return {key: value for key, value in book.items() if key in FIELDS}
 
 
+def differences(there: Iterable[dict[str, object]]) -> tuple[list[dict[str, str]], list[str]]:
+    """The books to write and the ids of those to delete, where these books are listed. Pure."""
+    listed = {str(book["_id"]): kept(book) for book in there}
+    missing = [book for book in BOOKS if listed.pop(book["_id"], None) != book]
+    return missing, list(listed)
+
+
 def ensure(lab: Lab) -> None:
     """These books and no other. Raises TimedOut when the service lists none in 30 s."""
     proxy = ProxyClient(lab)
     try:
-        there = {str(book["_id"]): kept(book) for book in retry(proxy.books, 30, "the books")}
-        for book in BOOKS:
-            if there.pop(book["_id"], None) != book:
-                proxy.put(dict(book))
-        for extra in there:
-            proxy.delete(extra)
+        missing, extra = differences(retry(proxy.books, 30, "the books"))
+        for book in missing:
+            proxy.put(dict(book))
+        for id in extra:
+            proxy.delete(id)
     finally:
         proxy.close()

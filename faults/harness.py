@@ -26,6 +26,7 @@ from faults import history, timer
 from faults.fault import Action, Fault, Site
 from faults.history import Injected
 from faults.host import HostShell, machine
+from faults.leftovers import LEFTOVERS
 from faults.targets import Found, Snapshot, look
 from lab import machines
 from lab.errors import CheckFailed, ConfigError, LabError
@@ -330,7 +331,7 @@ def reset(lab: Lab, shells: Mapping[str, Shell], say: Callable[[str], None] = la
     """The baseline with no fault open: what a command that was killed left is healed first."""
     for healed in Harness(lab, shells).heal_all():
         say(f"fault {healed.id} ({healed.name}) was open: {healed.phase} {healed.detail}".strip())
-    baseline.reset(lab, shells, lab.main_service)
+    baseline.reset(lab, shells, lab.main_service, LEFTOVERS, say)
 
 
 def heal_overdue(lab: Lab, say: Callable[[str], None]) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from faults.fault import HOME
+from faults.fault import HOME, script
 from lab.errors import LabError
 from lab.shell import Shell, in_parallel
+from provisioning.resources import Trouble
 from provisioning.roles import registry
 
 # A qdisc's number is the only mark it can carry; the lab itself has none with a number.
@@ -19,6 +20,8 @@ tc qdisc show | grep -E ' [0-9a-f]+[1-9a-f]*: ' | grep -v ' 0: ' | sed 's/^/qdis
 find /data/nginx/includes {registry.DATA} -name '*lab-fault-*' 2>/dev/null | sed 's/^/file: /'
 ls {HOME} 2>/dev/null | sed 's/^/folder: /'
 true"""
+
+LEFTOVERS = Trouble("leftovers", LOOK, script("undo.sh", home=HOME))
 
 
 def leftovers(shells: Mapping[str, Shell]) -> list[str]:

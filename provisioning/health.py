@@ -35,24 +35,28 @@ class Seen:
 
 def look(lab: Lab, shells: Mapping[str, Shell]) -> list[Seen]:
     """Every component on every node; one round trip a node. Raises LabError when a node does not answer."""
-    by_node = {
-        node.name: [health for health in healths(lab) if health.node == node.name] for node in lab.nodes
-    }
+    nodes = [node.name for node in lab.nodes]
+    said = in_parallel(lambda node: shells[node].run(observation(lab, node), timeout=60).stdout, nodes)
+    return [seen for node in nodes for seen in parse_observation(lab, node, said[node])]
 
-    def look_at(node: str) -> list[Seen]:
-        parts = [
-            f"seen=$({health.check}) && echo '+' || printf -- '-%s' \"$seen\" | tr '\\n' ' '; echo"
-            for health in by_node[node]
-        ]
-        # Not splitlines(): a check may print \r.
-        lines = [line for line in shells[node].run("\n".join(parts), timeout=60).stdout.split("\n") if line]
-        return [
-            Seen(health.component, node, None if line == "+" else line[1:].strip() or "no answer")
-            for health, line in zip(by_node[node], lines, strict=True)
-        ]
 
-    found = in_parallel(look_at, by_node)
-    return [seen for node in by_node for seen in found[node]]
+def observation(lab: Lab, node: str) -> str:
+    """The script that asks each component of a node."""
+    return "\n".join(
+        f"seen=$({health.check}) && echo '+' || printf -- '-%s' \"$seen\" | tr '\\n' ' '; echo"
+        for health in healths(lab)
+        if health.node == node
+    )
+
+
+def parse_observation(lab: Lab, node: str, output: str) -> list[Seen]:
+    """What that script printed. Raises ValueError when it has not a line for each component."""
+    there = [health for health in healths(lab) if health.node == node]
+    lines = [line for line in output.split("\n") if line]  # not splitlines(): a check may print \r
+    return [
+        Seen(health.component, node, None if line == "+" else line[1:].strip() or "no answer")
+        for health, line in zip(there, lines, strict=True)
+    ]
 
 
 def unwell(lab: Lab, shells: Mapping[str, Shell]) -> list[Seen]:

@@ -19,6 +19,7 @@ from lab.clients.jenkins import JenkinsClient
 from lab.errors import CheckFailed, ConfigError, LabError
 from lab.model import Lab
 from lab.shell import Shell
+from provisioning import health
 from scenarios.steady import wait_steady
 
 RATE = 20.0  # requests a second
@@ -152,7 +153,8 @@ class Soak:
         except LabError as error:  # what failed first is what is told
             self._say(f"no evidence: {error}")
         self._harness.heal_all()
-        baseline.mend(self.lab, self.shells)
+        unwell = health.unwell(self.lab, self.shells)
+        baseline.mend(self.lab, self.shells, {one.component for one in unwell})
         self._wait_steady()
 
     def _wait_steady(self) -> None:

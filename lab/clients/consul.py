@@ -56,7 +56,7 @@ class ConsulClient:
 
     def instances(self, service: str, *, passing: bool = False) -> tuple[Instance, ...]:
         _, entries = self._ask(lambda: self._client.health.service(service, passing=passing))
-        return tuple(_instance(entry) for entry in entries)
+        return tuple(instance(entry) for entry in entries)
 
     def health(self, service: str) -> str:
         """The worst status of a service's checks: passing, warning, critical, or unknown without any."""
@@ -83,7 +83,8 @@ class ConsulClient:
             ) from error
 
 
-def _instance(entry: Mapping[str, Any]) -> Instance:
+def instance(entry: Mapping[str, Any]) -> Instance:
+    """One entry of what Consul answers to /v1/health/service/NAME. Pure."""
     # Registrator leaves the address to the node's entry.
     address = entry["Service"]["Address"] or entry["Node"]["Address"]
     return Instance(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,11 @@ class Build:
     result: str
     seconds: float
     console: str
+
+
+def is_building(queue: Mapping[str, Any], overview: Mapping[str, Any]) -> bool:
+    """Some job is queued or running, by what Jenkins answers to /queue/api/json and /api/json. Pure."""
+    return bool(queue["items"]) or any(job["color"].endswith("_anime") for job in overview["jobs"])
 
 
 class JenkinsClient:
@@ -86,8 +91,7 @@ class JenkinsClient:
 
     def building(self) -> bool:
         """Some job is queued or running."""
-        queued = self._json("/queue/api/json")["items"]
-        return bool(queued) or any(job["color"].endswith("_anime") for job in self._json("/api/json")["jobs"])
+        return is_building(self._json("/queue/api/json"), self._json("/api/json"))
 
     def jobs(self) -> tuple[str, ...]:
         return tuple(job["name"] for job in self._json("/api/json")["jobs"])

@@ -132,7 +132,7 @@ def test_a_silent_swarm_is_an_error_of_the_lab(error: Exception, swarm_client: S
 def test_an_instance_without_an_address_of_its_own_has_that_of_its_node(own: str, address: str) -> None:
     service = {"Service": "s", "Address": own, "Port": 80}
     node = {"Node": "n1", "Address": "10.0.0.1"}
-    assert consul._instance({"Service": service, "Node": node}) == Instance("s", "n1", address)
+    assert consul.instance({"Service": service, "Node": node}) == Instance("s", "n1", address)
 
 
 class FakeAgent:

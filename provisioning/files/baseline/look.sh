@@ -1,0 +1,34 @@
+# What a node has of a service, each part behind a line `@@ NAME`; the master also tells of Consul, Jenkins and what users get.
+# deployments/observed.py reads it.
+part() { printf '\n@@ %s\n' "$1"; }
+
+part node
+echo "$HOSTNAME"
+part containers
+[[ ask_engine("ps -aq --filter label=com.docker.compose.project=" ~ service.project) ]] |
+  xargs -r [[ ask_engine("inspect") ]] |
+  jq -c '.[] | {name: .Name[1:], state: .State.Status, image: .Config.Image, created: .Created, env: .Config.Env, ports: .NetworkSettings.Ports}'
+part volume
+[ ! -d /var/lib/docker/volumes/[[ service.volume ]] ] || echo [[ service.volume ]]
+[% if node == lab.master %]
+part releases
+cat [[ service.folder ]]/.env
+part upstream
+cat [[ service.upstream ]]
+part healing
+for file in /etc/consul.d/service-*.json; do [ ! -e "$file" ] || echo "$file"; done
+systemctl list-units -q --plain --no-legend 'lab-heal-*'
+# With nothing critical the watch still says what it was called with.
+grep -m 3 -vxE 'Consul watch request:|\[\]|null|' /data/consul/logs/watchers.log
+part answers
+[[ ask("-w $'\\036'") ]] \
+[% for part in service.parts %]
+  'http://localhost:8500/v1/health/service/[[ service.registered(part) ]]?passing' \
+[% endfor %]
+  'http://localhost:8500/v1/kv/services/[[ service.name ]]/?recurse' \
+  http://localhost:8500/v1/agent/checks \
+  http://[[ lab.master.address ]]:8080/queue/api/json http://[[ lab.master.address ]]:8080/api/json
+part users
+[[ ask("-i " ~ lab.public_address(service)) ]]
+[% endif %]
+true
