@@ -17,7 +17,7 @@ from lab.shell import Shell, in_parallel
 from provisioning import health
 from provisioning.health import Seen
 from provisioning.resources import Trouble
-from provisioning.roles import ask, ask_engine
+from provisioning.roles import ask, ask_socket
 from provisioning.templates import render
 
 TIMEOUT = 60.0
@@ -114,16 +114,16 @@ def _parts(text: str) -> dict[str, str]:
 def _containers(node: Node, lines: str) -> list[Container]:
     return [
         Container(
-            name=told["name"],
+            name=told["Name"].removeprefix("/"),
             node=node.name,
-            state=told["state"],
-            image=told["image"],
-            created=told["created"],
-            env=tuple(told["env"] or ()),
+            state=told["State"]["Status"],
+            image=told["Config"]["Image"],
+            created=told["Created"],
+            env=tuple(told["Config"]["Env"] or ()),
             # By the node's own address, as Registrator knows it, whatever the engine binds.
             addresses=tuple(
                 f"{node.address}:{one['HostPort']}"
-                for published in (told["ports"] or {}).values()
+                for published in (told["NetworkSettings"]["Ports"] or {}).values()
                 for one in published or ()
             ),
         )
@@ -180,7 +180,7 @@ def _answer(text: str) -> Answer:
 def script(lab: Lab, service: Service, node: str, left: Trouble) -> str:
     """The look at a node; `left` prints what must not be on it."""
     there = render(
-        "baseline/look.sh", lab, service=service, node=lab.node(node), ask=ask, ask_engine=ask_engine
+        "baseline/look.sh", lab, service=service, node=lab.node(node), ask=ask, ask_socket=ask_socket
     )
     return "\n".join(
         (f"echo '@@ health'\n{health.observation(lab, node)}", f"echo '@@ left'\n{left.observe}", there)

@@ -61,6 +61,18 @@ def ask_engine(words: str) -> str:
     return f"timeout {limit(5)} docker {words}"
 
 
+def ask_socket(path: str, words: str = "") -> str:
+    """Shell words that ask the node's own engine: in a quarter of the time that the program docker takes."""
+    return ask(f"{words} --unix-socket /var/run/docker.sock 'http://localhost{path}'".lstrip())
+
+
+def runs(container: str) -> str:
+    """A check that passes when a container of the node runs."""
+    state = f'{ask_socket(f"/containers/{container}/json")} | grep -o \'"State":{{"Status":"[a-z]*"\''
+    state += " | cut -d '\"' -f 6"
+    return f'state=$({state}); echo "${{state:-not there}}"; test "$state" = running'
+
+
 def responds(url: str) -> str:
     """A check that passes when the URL answers with a success."""
     return ask(f"-o /dev/null {url} 2>&1")

@@ -71,6 +71,6 @@ def health(lab: Lab, node: Node) -> list[Health]:
     url = f"http://{node.address}:8500"
     check = f"{ask(f'{url}/v1/status/leader')} 2>&1 | grep -F ':8300'"
     if is_master(node):
-        members = f"{ask(f'{url}/v1/agent/members')} | jq '[.[] | select(.Status == 1)] | length'"
+        members = f"{ask(f'{url}/v1/agent/members')} | grep -o '\"Status\":1,' | wc -l"  # 1: alive
         check += f" && alive=$({members}) && echo $alive alive && test $alive = {len(lab.nodes)}"
     return [Health("consul", node.name, check, Logs(units=("consul",)))]

@@ -7,7 +7,7 @@ import json
 from lab.model import Lab, Node
 from provisioning.build import Built
 from provisioning.resources import File, Package, Resource, Unit
-from provisioning.roles import Health, Logs, ask_engine, is_master, responds
+from provisioning.roles import Health, Logs, ask_socket, is_master, responds
 
 # In place of the distribution's unit, which wants a socket unit and raises limits: both clash with the lab.
 UNIT = """[Unit]
@@ -57,7 +57,7 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
 
 
 def health(lab: Lab, node: Node) -> list[Health]:
-    check = f"{ask_engine('version')} -f '{{{{.Server.Version}}}}' 2>&1"
+    check = ask_socket("/version", "-o /dev/null") + " 2>&1"
     if not is_master(node):
         check += f" && {responds(f'http://{node.address}:2375/_ping')}"
     return [Health("docker", node.name, check, Logs(units=("docker",)))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.model import Lab, Node
 from provisioning.build import Built
 from provisioning.resources import Container, Resource, Trouble
-from provisioning.roles import Health, Logs, ask, ask_engine, image, is_master
+from provisioning.roles import Health, Logs, ask, ask_engine, image, is_master, runs
 from provisioning.templates import render
 
 
@@ -32,8 +32,8 @@ def _strangers(lab: Lab) -> Trouble:
 
 def health(lab: Lab, node: Node) -> list[Health]:
     if not is_master(node):
-        check = "docker inspect -f '{{.State.Status}}' swarm-node 2>&1 | grep -x running"
-        return [Health("swarm", node.name, check, Logs(containers=("swarm-node",)))]
-    info = f"{ask_engine(f'-H {lab.swarm_endpoint} info')} 2>/dev/null | grep -c 'Status: Healthy'"
+        return [Health("swarm", node.name, runs("swarm-node"), Logs(containers=("swarm-node",)))]
+    manager = lab.swarm_endpoint.replace("tcp", "http")
+    info = f"{ask(f'{manager}/info')} 2>/dev/null | grep -o '\"Healthy\"' | wc -l"
     check = f'healthy=$({info}); echo $healthy nodes healthy; test "$healthy" = {len(lab.swarm_nodes)}'
     return [Health("swarm", node.name, check, Logs(containers=("swarm-master",)))]

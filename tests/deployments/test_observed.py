@@ -18,7 +18,7 @@ from lab.model import DATABASE
 from lab.testing import FakeShell, said
 from provisioning.health import SSH, Seen
 from provisioning.resources import Trouble
-from provisioning.roles import ask, ask_engine
+from provisioning.roles import ask, ask_socket
 from provisioning.stages import healths
 from provisioning.templates import render
 
@@ -89,27 +89,27 @@ class Nodes:
     def printed(self, node: str) -> str:
         """What the look at a node prints, with each component well and no fault."""
         state = self.played.state
-        (state / "inspected").write_text(json.dumps(self.inspected[node]))
+        for number, one in enumerate(self.inspected[node]):
+            (state / f"inspected-{number:x}").write_text(json.dumps(one) + "\n")
+        listed = json.dumps([{"Id": f"{number:x}"} for number in range(len(self.inspected[node]))])
+        (state / "listed").write_text(listed.replace(" ", ""))
         (state / "users").write_text(self.users)
         for number, text in enumerate(self.answers.values()):
             (state / f"answer{number}").write_text("" if text is None else json.dumps(text))
-        self.played.by_words(
-            "docker",
-            {
-                "ps *": "echo 4d5e",
-                "inspect *": "cat $state/inspected",
-            },
-        )
         cases = "".join(
             f"    *{end}) cat $state/answer{number} ;;\n" for number, end in enumerate(self.answers)
         )
         each = (
             f'for word; do case "$word" in http*) case "$word" in\n{cases} esac; printf "\\036" ;; esac; done'
         )
-        self.played.by_words("curl", {"*-w *": each}, otherwise="cat $state/users")
+        engine = {
+            "*/containers/json": "cat $state/listed",
+            "*/containers/*/json": 'id=${@: -1}; id=${id##*/containers/}; cat "$state/inspected-${id%/json}"',
+        }
+        self.played.by_words("curl", {**engine, "*-w *": each}, otherwise="cat $state/users")
         self.played.program("systemctl", f"printf '%s' '{self.units}'")
         text = render(
-            "baseline/look.sh", LAB, service=BOOKS, node=LAB.node(node), ask=ask, ask_engine=ask_engine
+            "baseline/look.sh", LAB, service=BOOKS, node=LAB.node(node), ask=ask, ask_socket=ask_socket
         )
         volumes = {"/var/lib/docker/volumes": f"{self.root}/{node}"}
         places = {

@@ -5,9 +5,10 @@ part() { printf '\n@@ %s\n' "$1"; }
 part node
 echo "$HOSTNAME"
 part containers
-[[ ask_engine("ps -aq --filter label=com.docker.compose.project=" ~ service.project) ]] |
-  xargs -r [[ ask_engine("inspect") ]] |
-  jq -c '.[] | {name: .Name[1:], state: .State.Status, image: .Config.Image, created: .Created, env: .Config.Env, ports: .NetworkSettings.Ports}'
+[[ ask_socket("/containers/json", "-G -d all=1 --data-urlencode 'filters={\"label\":[\"com.docker.compose.project=%s\"]}'" % service.project) ]] |
+  grep -o '"Id":"[0-9a-f]*"' | cut -d '"' -f 4 | while read -r id; do
+  [[ ask_socket("/containers/'$id'/json") ]]  # a line each
+done
 part volume
 [ ! -d /var/lib/docker/volumes/[[ service.volume ]] ] || echo [[ service.volume ]]
 [% if node == lab.master %]

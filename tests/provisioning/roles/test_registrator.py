@@ -20,11 +20,21 @@ NODE = LAB.node("swarm-node-02")
     if isinstance(resource, Trouble)
 )
 DB, BLUE = "swarm-node-02:booksservice_db_1:27017", "swarm-node-02:booksservice_blue_1:8080"
-RUNNING = """\
-registrator
-booksservice_db_1 10.100.199.202:27017->27017/tcp
-booksservice_blue_1 8080/tcp, 10.100.199.202:32768->8080/tcp
-swarm-node 2375/tcp"""
+
+
+def running(name: str, *ports: tuple[int, int | None]) -> dict[str, object]:
+    """A container as the engine lists it, with its ports and where they are published."""
+    listed = [{"PrivatePort": own, "PublicPort": at, "Type": "tcp"} for own, at in ports]
+    return {"Names": ["/other/linked", f"/{name}"], "Ports": listed}
+
+
+RUNNING = [
+    running("registrator"),
+    running("booksservice_db_1", (27017, 27017)),
+    running("booksservice_blue_1", (8080, 32768), (8080, 32768), (9000, None)),
+    running("swarm-node", (2375, None)),
+]
+STATE = '{"Id":"1","State":{"Status":"running"},"Name":"/registrator"}'
 
 
 class Node:
@@ -51,11 +61,12 @@ class Node:
                 "*agent/self": f"echo '{agent}'" if self.own else "exit 7",
                 "*catalog/node/swarm-node-02": first if self.own else "exit 7",
                 "*catalog/deregister": "true",
+                "*/containers/json": f"echo '{json.dumps(RUNNING)}'",
+                "*/registrator/json": f"echo '{STATE}'",
+                "*/registrator/logs*": "printf '\\1\\0\\0\\0Listening for Docker events\\n'",
             },
         )
-        told = {"ps *": RUNNING, "inspect*": "running", "logs*": "Listening for Docker events"}
-        answers = {words: f"echo '{text}'" for words, text in told.items()}
-        self.played.by_words("docker", answers, otherwise="true")
+        self.played.program("docker")
         return self.played.run(script)
 
 
