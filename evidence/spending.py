@@ -13,8 +13,8 @@ from evidence.entries import Entry, ScenarioEnded, StepPhase, Waited
 
 BASELINE = "the lab is at its baseline"  # the phrase of the step that resets a lab
 RESETS, STEPS, OUTSIDE, WAITS = PARTS = ("resets", "steps", "outside of steps", "waits")
-MOST = 12  # rows of one part; what took less is summed
-LONGEST = 90  # characters of what took the time
+MOST, LEAST = 12, 0.005  # rows of one part, and the share of the run for a row; what took less is summed
+LONGEST = 64  # characters of what took the time
 NUMBER = re.compile(r"\b\d+(\.\d+)*\b")
 COLUMNS = ("times", "seconds", "each", "waiting", "share")
 
@@ -174,8 +174,9 @@ def _longest(part: str, pieces: Sequence[Piece], whole: float) -> list[Row]:
         by_what.setdefault(piece.what, []).append(piece)
     rows = [_row(part, what, own, whole) for what, own in by_what.items()]
     rows.sort(key=lambda row: -row.seconds)
-    rest = [piece for row in rows[MOST:] for piece in by_what[row.what]]
-    return [*rows[:MOST], *([_row(part, f"other {part}", rest, whole)] if rest else [])]
+    shown = [row for row in rows[:MOST] if row.share >= LEAST]
+    rest = [piece for row in rows[len(shown) :] for piece in by_what[row.what]]
+    return [*shown, *([_row(part, f"other {part}", rest, whole)] if rest else [])]
 
 
 def _row(part: str, what: str, pieces: Sequence[Piece], whole: float) -> Row:
