@@ -128,7 +128,7 @@ def _waits(entries: Iterable[Entry], whole: Span) -> Iterator[tuple[str, Span]]:
 def _steps(entries: Iterable[Entry], end: float) -> Iterator[tuple[str, Span]]:
     """The text of each step and when it was; one whose end was not seen lasts until the next begins."""
     under_way: StepPhase | None = None
-    for entry in sorted(entries, key=lambda entry: entry.at):
+    for entry in entries:
         if isinstance(entry, StepPhase):
             if under_way is not None:
                 yield under_way.text, (under_way.at, entry.at)

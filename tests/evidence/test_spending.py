@@ -96,7 +96,7 @@ def test_a_second_in_which_several_waited_counts_for_the_one_that_ended_last(
 
 def test_a_scenario_that_was_cut_lasts_to_its_last_entry_and_so_does_its_step() -> None:
     begun = StepPhase(at=2.0, phase="begin", text="When it breaks")
-    cut = [ScenarioBegan(at=0.0), begun, wait(3.0, 8.0, "it to end")]
+    cut = [ScenarioBegan(at=0.0), begun, wait(3.0, 8.0, "it to end"), wait(1.0, 1.5, "written late")]
     assert rows(cut)["it breaks"] == (1, 6.0, 5.0)
     assert spent([cut]).seconds == 8.0
 
@@ -116,7 +116,9 @@ def test_no_wait_is_longer_than_its_scenario_nor_shorter_than_nothing(seconds: f
 
 
 def test_a_clock_that_was_set_back_takes_nothing_away() -> None:
-    found = rows(scenario(100.0, 90.0, *step(99.0, 95.0, "When it breaks")))
+    back = scenario(100.0, 90.0, *step(99.0, 95.0, "When it breaks"))
+    found = rows(back)
+    assert (spent([back]).seconds, spent([back]).clock) == (0.0, 0.0)
     assert set(found.values()) == {(1, 0.0, 0.0)}
 
 

@@ -121,14 +121,14 @@ def test_spans_are_short_on_an_axis(seconds: float, text: str) -> None:
 ROWS = (
     Row(RESETS, "", 2, 20.0, 12.0, 0.4),
     Row(STEPS, "", 9, 30.0, 0.0, 0.6),
-    Row(STEPS, "$x_{", 1, 9, 0, 0.2),
+    Row(STEPS, "$x_{$", 1, 9, 0, 0.2),
 )
 
 
 def test_each_bar_has_its_name_and_waits_are_told_from_work() -> None:
     shown = texts(pictures.bars(ROWS))
     assert [
-        word for word in ("resets", "steps", "$x_{", "at work", "waiting", "seconds") if word not in shown
+        word for word in ("resets", "steps", "$x_{$", "at work", "waiting", "seconds") if word not in shown
     ] == []
 
 
