@@ -112,7 +112,7 @@ def _pieces(entries: Sequence[Entry], whole: Span) -> Iterator[Piece]:
         seconds=max(0.0, everything.seconds - sum(step.seconds for step in steps)),
         waited=max(0.0, everything.waited - sum(step.waited for step in steps)),
     )
-    yield from (piece(WAITS, _general(what), span) for what, span in waits)
+    yield from (Piece(WAITS, _general(what), _length(span), _length(span)) for what, span in waits)
 
 
 def _waits(entries: Iterable[Entry], whole: Span) -> Iterator[tuple[str, Span]]:
