@@ -1,4 +1,4 @@
-"""`make bench`: each figure of the lab beside a reference measured in the same run.
+"""`make bench`: each figure of the lab beside a reference measured in the same run; where a run's time went.
 
 The lab is taken down and brought up again on the way; it is up in the end. `--cold` also builds all
 artifacts and images from an empty cache (10 minutes and more).
@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import ansible_reference, evidence, faults, recovery
+from bench import ansible_reference, evidence, faults, recovery, spending
 from bench.figure import Figure, seconds
+from evidence.report import model
 from lab import config, engine, environment, machines
 from lab.clients.jenkins import JenkinsClient
+from lab.errors import ConfigError
 from lab.model import Lab
 
 LAB = str(Path(sys.executable).with_name("lab"))
@@ -194,15 +196,25 @@ def bring_up(lab: Lab) -> list[Figure]:
 
 
 PARTS = ("bring-up", "recovery", "faults", "evidence")
+TIME = "time"  # needs no lab, only a run
 
 
 @click.command()
 @click.option("--cold", "with_cold", is_flag=True, help="Also build everything from an empty cache.")
-@click.option("--only", type=click.Choice(PARTS), multiple=True, help="Measure only this part.")
+@click.option("--only", type=click.Choice((*PARTS, TIME)), multiple=True, help="Measure only this part.")
 @click.option("--runs", default=20, show_default=True, help="How often the live color is stopped.")
 @click.option("--seed", default=1, show_default=True, help="Of the moments at which it is stopped.")
-def main(with_cold: bool, only: tuple[str, ...], runs: int, seed: int) -> None:
-    """Measure the lab."""
+@click.option("--run", help="Tell where the time of this run of features went; else of the newest one.")
+def main(with_cold: bool, only: tuple[str, ...], runs: int, seed: int, run: str | None) -> None:
+    """Measure the lab, and tell where the time of a run of features went."""
+    parts = [part for part in only or PARTS if part != TIME]
+    if parts or with_cold:
+        measure(parts, with_cold, runs, seed)
+    if TIME in only or not only:
+        tell_time(run)
+
+
+def measure(parts: Sequence[str], with_cold: bool, runs: int, seed: int) -> None:
     engine.adopt_environment()
     lab = config.load()
     say = Console(stderr=True, highlight=False).print
@@ -215,13 +227,22 @@ def main(with_cold: bool, only: tuple[str, ...], runs: int, seed: int) -> None:
         "faults": lambda: faults.measure(lab),
         "evidence": lambda: [evidence.schedule(), evidence.drawing(), evidence.memory()],
     }
-    figures = [figure for part in only or PARTS for figure in work[part]()]
+    figures = [figure for part in parts for figure in work[part]()]
     if with_cold:
         figures.append(cold())
     table = Table("figure", "measured", "target", "reference in the same run")
     for figure in figures:
         table.add_row(figure.what, figure.value, figure.target, figure.reference)
     Console(width=140).print(table)
+
+
+def tell_time(run: str | None) -> None:
+    try:
+        Console(width=140, highlight=False).print(spending.table(model.find(run)))
+    except ConfigError as error:
+        if run is not None:
+            sys.exit(str(error))
+        click.echo(error.what)  # no run was ever played: nothing is wrong with that
 
 
 main()

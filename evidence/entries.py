@@ -101,6 +101,16 @@ class StepPhase(Entry):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Waited(Entry):
+    """A wait that has ended, whether or not what it was for came; `seconds` long."""
+
+    kinds = ("wait",)
+
+    what: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProbeBegan(Entry):
     """`rate` is in requests a second."""
 
@@ -309,7 +319,7 @@ class LogLine(Seen):
 # --- from plain facts ---------------------------------------------------------------------------------------
 
 EVERY: tuple[type[Entry], ...] = (
-    *(StepPhase, ProbeBegan, EvidenceKept, FaultPhase, LogLine),
+    *(StepPhase, Waited, ProbeBegan, EvidenceKept, FaultPhase, LogLine),
     *(Silence, CheckChange, ColorChange, ContainerChange, BuildChange),
 )
 SCENARIO: dict[str, type[Entry]] = {"begin": ScenarioBegan, "end": ScenarioEnded}

@@ -21,9 +21,9 @@ from typing import Any
 
 from evidence import answers, archive, journal, measures
 from evidence.answers import Answer
-from evidence.entries import Entry, EvidenceKept, ProbeBegan, ScenarioBegan, ScenarioEnded
+from evidence.entries import Entry, EvidenceKept, ProbeBegan, ScenarioBegan, ScenarioEnded, Waited
 from evidence.journal import Journal
-from lab import environment
+from lab import environment, waiting
 from lab.model import Lab
 
 RUNS = environment.STATE / "runs"
@@ -92,7 +92,11 @@ class Run:
         folder.mkdir()
         entry = self.journal.add(ScenarioBegan(name=name, feature=feature, folder=folder.name))
         self.scenario = Scenario(name, feature, folder, entry.at)
+        waiting.observer = self._waited
         return self.scenario
+
+    def _waited(self, what: str, seconds: float) -> None:
+        self.journal.add(Waited(what=what, seconds=round(seconds, 3)))
 
     def entries(self) -> list[Entry]:
         """What the run's journal has so far, in the order it happened; the journal of faults included."""
@@ -158,6 +162,7 @@ class Run:
             )
         )
         self.scenario = None
+        waiting.observer = None
         return own
 
 

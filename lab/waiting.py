@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from lab.errors import ConfigError, TimedOut
@@ -13,6 +14,9 @@ T = TypeVar("T")
 PAUSE = 0.2
 MOST_PATIENCE = 100.0
 SLOW_HOST = "on a slow host: LAB_PATIENCE=3 waits three times as long"
+
+# Told, at the end of each wait and by the thread that waited, what it was for and how many seconds it took.
+observer: Callable[[str, float], None] | None = None
 
 
 def patience() -> float:
@@ -66,17 +70,18 @@ def wait_until(
     gone = 0.0 if since is None else time.time() - since
     deadline = time.monotonic() + stretched(timeout) - gone
     last = "nothing"
-    while True:
-        try:
-            answer = check()
-            if answer:
-                return answer
-            last = repr(answer)
-        except Exception as error:  # whatever a check meets is "not yet"
-            last = f"{type(error).__name__}: {error}"
-        if time.monotonic() >= deadline:
-            break
-        time.sleep(PAUSE)
+    with _observed(what):
+        while True:
+            try:
+                answer = check()
+                if answer:
+                    return answer
+                last = repr(answer)
+            except Exception as error:  # whatever a check meets is "not yet"
+                last = f"{type(error).__name__}: {error}"
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(PAUSE)
     if evidence is not None:
         last += "\n" + _shown(evidence)
     raise TimedOut(
@@ -90,6 +95,16 @@ def wait_until(
 def retry(call: Callable[[], T], timeout: float, what: str, *, try_next: str | None = None) -> T:
     """Call `call` until it does not raise, and return its result, whatever that is. Raises TimedOut."""
     return wait_until(lambda: (call(),), timeout, what, try_next=try_next)[0]
+
+
+@contextmanager
+def _observed(what: str) -> Iterator[None]:
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        if observer is not None:
+            observer(what, time.monotonic() - began)
 
 
 def _shown(evidence: Callable[[], str]) -> str:

@@ -12,10 +12,17 @@ from pathlib import Path
 import jq
 import pytest
 
-from lab import config
+from lab import config, waiting
 from provisioning.templates import render
 
 os.environ.pop("LAB_PATIENCE", None)  # the tests give their own
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_told_of_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scenario that a test left under way does not hear of the next test's waits."""
+    monkeypatch.setattr(waiting, "observer", None)
+
 
 # All a script finds beside what is played: never this host's docker, curl or systemd.
 REAL = (

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from evidence import journal, measures, runs
+from evidence import journal, measures, runs, spending
 from evidence.answers import Answer
 from evidence.entries import (
     TEXT,
@@ -27,6 +27,7 @@ from evidence.entries import (
     is_moment,
 )
 from evidence.measures import FaultWindow
+from evidence.spending import Spending
 from lab.errors import ConfigError, LabError, nearest, shown
 
 CUT = "cut"
@@ -96,6 +97,7 @@ class Report:
     facts: dict[str, Any]
     scenarios: tuple[Scenario, ...]
     warnings: tuple[str, ...]
+    spending: Spending = spending.NOTHING
 
 
 # --- finding and reading ----------------------------------------------------------------------------------
@@ -142,7 +144,8 @@ def load(folder: Path) -> Report:
     scenarios = tuple(_scenario(folder, part, service, warnings.append) for part in found)
     if not scenarios:
         warnings.append("no scenario began in this run")
-    return Report(folder.name, facts, scenarios, tuple(warnings))
+    spent = spending.spent(part.whole for part in found)
+    return Report(folder.name, facts, scenarios, tuple(warnings), spent)
 
 
 def _parts(folder: Path, warn: Callable[[str], None]) -> list[Part]:
@@ -210,6 +213,11 @@ class Part:
     end: ScenarioEnded | None
     before: tuple[Entry, ...]
     own: tuple[Entry, ...]
+
+    @property
+    def whole(self) -> list[Entry]:
+        """The scenario's entries from its begin to its end."""
+        return [self.begin, *self.own, *([self.end] if self.end else [])]
 
     @property
     def judged_by(self) -> list[Entry]:
@@ -333,6 +341,7 @@ def plain(report: Report) -> dict[str, Any]:
         "run": report.name,
         **report.facts,
         "warnings": list(report.warnings),
+        "spending": asdict(report.spending),
         "scenarios": [_plain(scenario) for scenario in report.scenarios],
     }
 

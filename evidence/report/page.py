@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from evidence import measures
+from evidence import measures, spending
 from evidence.report import pictures
 from evidence.report.model import Report, Scenario
 from lab.errors import printable
@@ -41,8 +41,11 @@ def render(report: Report) -> str:
         report=report,
         facts=report.facts,
         scenarios=[
-            (f"s{place}", scenario, _picture(scenario)) for place, scenario in enumerate(report.scenarios, 1)
+            (f"s{place}", scenario, _address(pictures.timeline(scenario)))
+            for place, scenario in enumerate(report.scenarios, 1)
         ],
+        bars=_address(pictures.bars(report.spending.rows)) if report.spending.rows else "",
+        spent_columns=spending.COLUMNS,
         counts=counts(report),
         marks=MARKS,
         columns=COLUMNS,
@@ -51,9 +54,9 @@ def render(report: Report) -> str:
     )
 
 
-def _picture(scenario: Scenario) -> str:
-    """The picture as an address that holds it: its ids cannot meet those of another one on the page."""
-    return "data:image/svg+xml;base64," + base64.b64encode(pictures.timeline(scenario).encode()).decode()
+def _address(picture: str) -> str:
+    """A picture as an address that holds it: its ids cannot meet those of another one on the page."""
+    return "data:image/svg+xml;base64," + base64.b64encode(picture.encode()).decode()
 
 
 def counts(report: Report) -> dict[str, int]:

@@ -1,4 +1,7 @@
-"""The picture of a scenario: its requests as dots, what users felt, faults and events on one clock (SVG)."""
+"""The picture of a scenario: its requests as dots, what users felt, faults and events on one clock (SVG).
+
+And the picture of a run: where its time went, a bar for each.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,13 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from evidence.answers import Answer
 from evidence.measures import FaultWindow
 from evidence.report.model import Build, Event, Scenario
+from evidence.spending import Row
 from lab.errors import printable
 
 # Told apart also by those who do not see red or green as others do (Okabe and Ito's palette).
@@ -34,6 +39,8 @@ STRIPES = 300  # of the users' lane
 CHARACTER = 0.053  # inches of a letter in a lane
 ROWS = (0.62, 0.97)  # where the words of a lane stand: beside one another, else above
 LEAST = 0.0002  # seconds; a log scale has no zero
+WORK, WAIT = SERIES["blue", 0], SERIES["blue", 1]
+BARS_WIDTH, BAR_HEIGHT = 3.9, 0.36  # inches: a phone shows it whole, and it can be read
 
 mpl.rcParams.update(
     {
@@ -327,3 +334,36 @@ def _clock(axis: Axes, scenario: Scenario, origin: float) -> None:
     what = "the fault" if scenario.faults else "the first request"
     at = time.strftime("%H:%M:%S", time.localtime(origin))
     axis.set_xlabel(f"seconds since {what}, at {at}")
+
+
+def bars(rows: Sequence[Row]) -> str:
+    """The picture of where a run's time went as SVG text: each row's seconds, those of waits lighter."""
+    height = BAR_HEIGHT * len(rows) + 0.75
+    figure = Figure(figsize=(BARS_WIDTH, height), dpi=130)
+    FigureCanvasAgg(figure)
+    axis = figure.add_axes((0.01, 0.45 / height, 0.97, 1 - 0.75 / height))
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.set_yticks([])
+    axis.spines["left"].set_visible(False)
+    axis.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    axis.set_xlabel("seconds")
+    for place, row in enumerate(rows):
+        _spent(axis, place, row)
+    axis.set_xlim(left=0)
+    if any(row.waited for row in rows):  # a run from before waits were kept does not tell them from work
+        axis.legend(
+            [Rectangle((0, 0), 1, 1, color=hue) for hue in (WORK, WAIT)], ["at work", "waiting"],
+            loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderaxespad=0,
+        )  # fmt: skip
+    return _svg(figure, "bars")
+
+
+def _spent(axis: Axes, place: int, row: Row) -> None:
+    """A bar and above it its name; a part stands out from what is in it."""
+    work = row.seconds - row.waited
+    axis.barh(place + 0.25, work, 0.34, color=WORK)
+    axis.barh(place + 0.25, row.waited, 0.34, work, color=WAIT)
+    axis.text(
+        0, place + 0.04, printable(row.name), transform=axis.get_yaxis_transform(), fontsize=7.8, va="bottom",
+        weight="normal" if row.what else "bold", parse_math=False,
+    )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from pytest_bdd import given, parsers
 
+from evidence import spending
 from evidence.answers import Answer
 from evidence.probe import Probe, Writer
 from evidence.runs import Run
@@ -76,7 +77,7 @@ def story() -> Iterator[Story]:
             told.writer.clean_up()
 
 
-@given("the lab is at its baseline")
+@given(spending.BASELINE)
 def at_baseline(lab: Lab, shells: Mapping[str, Shell]) -> None:
     reset(lab, shells)
 

@@ -147,3 +147,32 @@ def test_a_call_is_tried_again_until_it_does_not_raise_whatever_it_returns(
         return answer
 
     assert waiting.retry(call, 5, "an answer") == result
+
+
+# --- who is told --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
+    """What the observer was told, by a clock on which each pause is a second."""
+    Clock(monkeypatch)
+    heard: list[tuple[str, float]] = []
+    monkeypatch.setattr(waiting, "observer", lambda what, seconds: heard.append((what, seconds)))
+    return heard
+
+
+def test_the_end_of_a_wait_is_told_with_its_seconds(told: list[tuple[str, float]]) -> None:
+    wait_until(answers(None, None, "here"), 5, "it")
+    assert told == [("it", 2.0)]
+
+
+def test_a_wait_that_timed_out_is_told_too(told: list[tuple[str, float]]) -> None:
+    with pytest.raises(TimedOut):
+        wait_until(lambda: None, 5, "it")
+    assert told == [("it", 5.0)]
+
+
+def test_a_wait_that_was_interrupted_is_told_too(told: list[tuple[str, float]]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        wait_until(answers(None, KeyboardInterrupt()), 5, "it")
+    assert told == [("it", 1.0)]

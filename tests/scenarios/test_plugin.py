@@ -14,7 +14,7 @@ import pytest
 
 from evidence import answers, journal, measures, runs
 from evidence.answers import Answer
-from evidence.entries import of
+from evidence.entries import Waited, of
 from evidence.journal import Entry, Journal
 from evidence.report import model
 from evidence.runs import Run
@@ -110,6 +110,17 @@ def test_faults_of_this_run_are_taken_once_and_older_ones_never(tmp_path: Path) 
     assert [e.facts()["id"] for e in begun.entries() if e.kind == "fault"] == ["new"]
     begun.end("passed")
     assert [e.facts()["id"] for e in begun.entries() if e.kind == "fault"] == ["new"]
+
+
+def test_waits_are_in_the_journal_while_a_scenario_is_under_way(tmp_path: Path) -> None:
+    begun = run(tmp_path)
+    wait_until(lambda: True, 1, "before")
+    begun.begin("First")
+    wait_until(lambda: True, 1, "the books")
+    begun.end("passed")
+    wait_until(lambda: True, 1, "after")
+    waits = [entry for entry in journal.read(begun.journal.path) if isinstance(entry, Waited)]
+    assert [entry.what for entry in waits] == ["the books"]
 
 
 # --- the plugin, played on small features -------------------------------------------------------------------

@@ -54,6 +54,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     undo = {"place": "m", "heal": "h", "healed": "i", "timed": True, "last": False}
     for kind, facts in (
         ("step", {"phase": "begin", "text": "When it breaks"}),
+        ("wait", {"what": "the books", "seconds": 0.1}),
         (
             "fault",
             {

@@ -74,6 +74,15 @@ def test_the_report_is_plain_data_too(run: Run) -> None:
     assert sum(row["failed"] for row in first["by_second"]) == 9
 
 
+def test_the_report_tells_where_the_time_went(run: Run) -> None:
+    report = model.load(run.folder)
+    names = [row.name for row in report.spending.rows if not row.what]
+    assert names == ["steps", "outside of steps"]
+    assert report.spending.rows[-1].times == len(report.scenarios)
+    plain = model.plain(report)["spending"]
+    assert [row["part"] for row in plain["rows"]] == [row.part for row in report.spending.rows]
+
+
 # --- finding ----------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ import pytest
 from evidence.measures import FaultWindow, judge
 from evidence.report import model, page
 from evidence.report.model import Event, Report, Scenario, Step
+from evidence.spending import WAITS, Row, Spending
 
 from .test_pictures import FULL, NOTHING
 
@@ -103,6 +104,18 @@ def test_a_run_with_little_in_it_has_a_page(scenarios: tuple[Scenario, ...]) -> 
 def test_a_run_of_which_nothing_is_known_has_a_page() -> None:
     facts = {name: otherwise for name, (_, otherwise) in model.FACTS.items()}
     Tags(page.render(Report("x", facts, (), ("run.json cannot be read",))))
+
+
+def test_the_page_tells_where_the_time_went() -> None:
+    rows = (Row(WAITS, "", 2, 20.0, 20.0, 0.25), Row(WAITS, "<b> to end", 2, 20.0, 20.0, 0.25))
+    text = page.render(replace(report(judged(FULL)), spending=Spending(80.0, 40.0, rows)))
+    Tags(text)
+    for words in ("Where the time went", "80 s in scenarios", "40 s by the clock", "&lt;b&gt; to end", "25%"):
+        assert words in text
+
+
+def test_a_run_in_which_no_scenario_began_does_not_tell_where_the_time_went() -> None:
+    assert "Where the time went" not in page.render(report())
 
 
 def test_many_warnings_are_counted() -> None:

@@ -10,6 +10,7 @@ from evidence.answers import Answer, Outcome
 from evidence.measures import FaultWindow
 from evidence.report import pictures
 from evidence.report.model import Build, Event, Scenario
+from evidence.spending import RESETS, STEPS, Row
 
 SVG = "{http://www.w3.org/2000/svg}"
 NOTHING = Scenario("First", "A feature", "01-first", 100.0, 60.0, "passed", "", {}, {}, (), (), (), (), ())
@@ -113,3 +114,28 @@ def test_words_do_not_run_into_one_another(
 )
 def test_spans_are_short_on_an_axis(seconds: float, text: str) -> None:
     assert pictures.duration(seconds) == text
+
+
+# --- where the time went ------------------------------------------------------------------------------------
+
+ROWS = (
+    Row(RESETS, "", 2, 20.0, 12.0, 0.4),
+    Row(STEPS, "", 9, 30.0, 0.0, 0.6),
+    Row(STEPS, "$x_{$", 1, 9, 0, 0.2),
+)
+
+
+def test_each_bar_has_its_name_and_waits_are_told_from_work() -> None:
+    shown = texts(pictures.bars(ROWS))
+    assert [
+        word for word in ("resets", "steps", "$x_{$", "at work", "waiting", "seconds") if word not in shown
+    ] == []
+
+
+def test_a_run_from_before_waits_were_kept_tells_no_work_from_waits() -> None:
+    shown = texts(pictures.bars(ROWS[1:]))
+    assert "at work" not in shown and "steps" in shown
+
+
+def test_a_run_in_which_no_time_passed_has_bars() -> None:
+    assert "resets" in texts(pictures.bars([Row(RESETS, "", 1, 0.0, 0.0, 0.0)]))

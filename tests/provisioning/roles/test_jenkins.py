@@ -61,8 +61,8 @@ def test_the_node_cd_is_reached_as_vagrant_whose_folder_it_is() -> None:
 
 
 SEEN = {
-    "cd is online": ("echo '{\"offline\": false}'", True),
-    "cd is offline": ("echo '{\"offline\": true}'", False),
+    "cd is online": ('echo \'{"idle":true,"offline":false}\'', True),
+    "cd is offline": ('echo \'{"idle":true,"offline":true,"temporarilyOffline":false}\'', False),
     "there is no cd": ("exit 22", False),
     "Jenkins is silent": ("exit 7", False),
 }
