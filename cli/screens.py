@@ -56,7 +56,10 @@ def labs_table(found: list[Found]) -> None:
     if not found:
         click.echo("no lab is on this host")
         return
-    table = Table("lab", "subnet", "nodes that run", "since", "user", "checkout", box=None)
+    table = Table(box=None)
+    for column in ("lab", "subnet", "nodes", "since", "user"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("checkout", overflow="fold")
     for one in found:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.since))
         checkout = "this one" if one.is_ours else str(one.checkout)
