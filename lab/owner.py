@@ -49,8 +49,11 @@ def file() -> Path:
 
 
 @contextmanager
-def held(say: Callable[[str], None], *, wait: bool = False) -> Iterator[None]:
-    """Hold the lab. Raises CheckFailed that names its owner when another process is that; or waits for it."""
+def held(say: Callable[[str], None], *, wait: bool = False, command: str = "") -> Iterator[None]:
+    """Hold the lab. Raises CheckFailed that names its owner when another process is that; or waits for it.
+
+    `command` is what the owner is called, if not as it was typed.
+    """
     file().parent.mkdir(parents=True, exist_ok=True)
     with file().open("a+") as opened:
         owner = _taken(opened)
@@ -62,7 +65,7 @@ def held(say: Callable[[str], None], *, wait: bool = False) -> Iterator[None]:
                 raise _refusal(owner, "wait for its end, or the same command with --wait")
             say(f"waiting for {owner}")
             fcntl.flock(opened, fcntl.LOCK_EX)
-        _write(opened, Owner(os.getpid(), shlex.join(sys.argv), time.time()))
+        _write(opened, Owner(os.getpid(), command or shlex.join(sys.argv), time.time()))
         os.environ[NAME] = str(os.getpid())
         try:
             yield

@@ -81,7 +81,8 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     if session.config.option.collectonly or workers.is_parallel(session.config):
         return (yield)
     try:
-        with owner.held(print, wait=session.config.getoption("--wait", default=False)):
+        wait = session.config.getoption("--wait", default=False)
+        with owner.held(print, wait=wait, command=command(session.config)):
             return (yield)
     except CheckFailed as error:
         pytest.exit(str(error), returncode=error.exit_code)

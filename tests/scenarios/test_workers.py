@@ -66,13 +66,14 @@ def test_a_command_that_fails_is_told_with_its_last_lines_and_how_to_type_it() -
 # --- played on small features -------------------------------------------------------------------------------
 
 CONFTEST = """
+    import json
     import os
     import signal
     from pathlib import Path
     import pytest
     from pytest_bdd import when
     from evidence import archive, journal, runs
-    from lab import environment
+    from lab import environment, owner
     from lab.errors import LabError
     from scenarios import plugin, workers
 
@@ -92,6 +93,7 @@ CONFTEST = """
 
     def lab_command(name, *words):
         note(name, *words)
+        note("held by", json.loads(owner.file().read_text())["command"]) if words == ("up",) else None
         if (here / "no lab").exists():
             raise LabError("the lab does not come up", try_next="lab doctor")
         (here / f"up-{name}").touch()
@@ -191,8 +193,13 @@ def test_the_crash_of_a_worker_is_a_failure_with_evidence_and_its_lab_is_healed(
 
 
 def test_only_the_lab_that_the_run_brought_up_is_taken_down(played: Played) -> None:
-    commands = [line for line in played.noted if not line.startswith(("healed", "evidence"))]
+    commands = [line for line in played.noted if line.startswith("bluegreen-lab")]
     assert commands == ["bluegreen-lab-2 up", "bluegreen-lab-2 down --wait"]
+
+
+def test_a_worker_holds_its_lab_in_the_name_of_the_run(played: Played) -> None:
+    (holder,) = [line for line in played.noted if line.startswith("held by")]
+    assert holder.startswith("held by pytest ")
 
 
 def test_how_long_each_took_is_kept_for_the_next_run(played: Played) -> None:
