@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,10 @@ def again(lab: Lab) -> list[Figure]:
     ]
 
 
-def resets(lab: Lab) -> Figure:
+def resets(lab: Lab) -> list[Figure]:
+    nothing, no_op = [], seconds(lambda: lab_command("up"))
+    for _ in range(5):
+        nothing.append(seconds(lambda: lab_command("reset")))
     deployment = ("deploy", lab.main_service.name, lab.main_service.releases[-1])
     times = []
     for _ in range(5):
@@ -80,12 +84,20 @@ def resets(lab: Lab) -> Figure:
         times.append(seconds(lambda: lab_command("reset")))
     deploy = seconds(lambda: lab_command(*deployment))
     lab_command("reset")
-    return Figure(
-        "reset after a deployment, worst of 5",
-        f"{max(times):.1f} s",
-        "8 s",
-        f"{deploy:.1f} s, one lab deploy",
-    )
+    return [
+        Figure(
+            "reset with nothing to do, worst of 5",
+            f"{max(nothing):.1f} s",
+            "1 s",
+            f"{no_op:.1f} s, one lab up",
+        ),
+        Figure(
+            "reset after a deployment, worst of 5",
+            f"{max(times):.1f} s",
+            "3 s",
+            f"{deploy:.1f} s, one lab deploy",
+        ),
+    ]
 
 
 def recoveries(lab: Lab, runs: int, seed: int, say: Callable[[str], None]) -> list[Figure]:
@@ -165,7 +177,7 @@ def cold() -> Figure:
             "GOFLAGS": "-modcacherw",
         }
         script = (
-            "import time; from provisioning import artifacts\n"
+            "import time; from provisioning.build import artifacts\n"
             "from lab import config; from provisioning import build\n"
             "start = time.monotonic()\n"
             "for name in artifacts.NAMES: artifacts.obtain(name, lambda line: None)\n"
@@ -190,18 +202,50 @@ def cold() -> Figure:
 
 
 def bring_up(lab: Lab) -> list[Figure]:
-    figures = [*again(lab), resets(lab)]
+    figures = [*again(lab), *resets(lab)]
     figures.append(Figure("memory of the idle lab", f"{idle_memory(lab):.2f} GiB", "2.5 GiB", "-"))
     return figures + down_and_up(lab)
 
 
-PARTS = ("bring-up", "recovery", "faults", "evidence")
+def labs(lab: Lab) -> list[Figure]:
+    """Two labs more beside the first, which build nothing, and what all three take at rest."""
+    one, more = idle_memory(lab), [f"{lab.name}-{number}" for number in (2, 3)]
+    first = seconds(lambda: lab_command("up"))
+    ups = [seconds(lambda name=name: lab_command("-n", name, "up")) for name in more]  # type: ignore[misc]
+    memory = one + sum(idle_memory(replace(lab, name=name)) for name in more)
+    for name in more:
+        lab_command("-n", name, "down")
+    return [
+        Figure(
+            "a second and a third lab, up", f"{ups[0]:.1f} and {ups[1]:.1f} s", "-", f"{first:.1f} s, lab up"
+        ),
+        Figure("memory of three labs at rest", f"{memory:.2f} GiB", "3 GiB", f"{one:.2f} GiB, one of them"),
+    ]
+
+
+def features(lab: Lab) -> list[Figure]:
+    """The article and its healing on as many labs as the machine carries, beside the same on one."""
+    words = [sys.executable, "-m", "pytest", "features/article", "features/healing", "-q"]
+
+    def play(*more: str) -> float:
+        return seconds(lambda: subprocess.run([*words, *more], cwd=environment.ROOT, check=True))
+
+    many, alone = play("-n", "auto"), play()
+    return [
+        Figure("the article and its healing, -n auto", f"{many:.0f} s", "360 s", f"{alone:.0f} s, on one lab")
+    ]
+
+
+PARTS = ("bring-up", "labs", "recovery", "faults", "evidence")
+FEATURES = "features"  # half an hour and more: only when it is asked for
 TIME = "time"  # needs no lab, only a run
 
 
 @click.command()
 @click.option("--cold", "with_cold", is_flag=True, help="Also build everything from an empty cache.")
-@click.option("--only", type=click.Choice((*PARTS, TIME)), multiple=True, help="Measure only this part.")
+@click.option(
+    "--only", type=click.Choice((*PARTS, FEATURES, TIME)), multiple=True, help="Measure only this part."
+)
 @click.option("--runs", default=20, show_default=True, help="How often the live color is stopped.")
 @click.option("--seed", default=1, show_default=True, help="Of the moments at which it is stopped.")
 @click.option("--run", help="Tell where the time of this run of features went; else of the newest one.")
@@ -223,6 +267,8 @@ def measure(parts: Sequence[str], with_cold: bool, runs: int, seed: int) -> None
     lab_command("reset")
     work: dict[str, Callable[[], list[Figure]]] = {
         "bring-up": lambda: bring_up(lab),
+        "labs": lambda: labs(lab),
+        FEATURES: lambda: features(lab),
         "recovery": lambda: recoveries(lab, runs, seed, say),
         "faults": lambda: faults.measure(lab),
         "evidence": lambda: [evidence.schedule(), evidence.drawing(), evidence.memory()],
