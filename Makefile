@@ -30,7 +30,7 @@ crash: venv ## kill the harness in the middle of every kind of fault, and cut ev
 	@.venv/bin/pytest features/chaos/crash --times 10
 
 test: unit lab-up browser ## unit, then the lab up, then the article, its healing and each fault once
-	@.venv/bin/pytest features/article features/healing features/chaos/test_every_fault.py $(RESULTS)
+	@.venv/bin/pytest features/article features/healing features/chaos/test_every_fault.py -n auto $(RESULTS)
 
 unit: venv ## the tests that need no machines
 	@.venv/bin/pytest -n auto tests/

@@ -29,7 +29,7 @@ from lab import environment, labs, machines, named, network, owner
 from lab.errors import HostError, LabError
 
 LAB_KIB = 1_300 * 1024  # what a lab takes while scenarios are played on it: docs/testing.md
-LABS_A_CORE = 1.5  # scenarios wait more than they work
+LABS_A_CORE = 1  # a deployment by Ansible keeps one busy
 SECONDS = "lab/seconds"  # pytest's cache: node id -> how long it took the last time
 LAST_LINES = 15
 
@@ -51,7 +51,7 @@ def fitting(available_kib: int, up: int) -> int:
 
 def chosen_by(available_kib: int, up: int, cores: int) -> int:
     """How many labs `-n auto` means. Pure."""
-    return max(1, min(fitting(available_kib, up), int(cores * LABS_A_CORE)))
+    return max(1, min(fitting(available_kib, up), cores * LABS_A_CORE))
 
 
 def ordered(items: Sequence[pytest.Item], seconds: Mapping[str, float]) -> list[pytest.Item]:

@@ -24,6 +24,9 @@ from lab.shell import Shell
 from lab.waiting import wait_until
 from scenarios.steps.world import SETTLED, Story
 
+# Seconds for a look of the check, a build that fails in its direct test (20 s, three times that where several labs
+# share two cores), and the pause before the next one.
+LOGGED = 120
 LOG = "/data/consul/logs/watchers.log"
 ADDED: dict[str, object] = {
     "_id": "added",
@@ -116,7 +119,7 @@ def log_says(lab: Lab, master: Shell, words: str) -> None:
             raise LabError(f"not in {LOG}", last_seen=text[-800:])
         return True
 
-    wait_until(said, 60, f'"{words}" in the log', node=master.node)
+    wait_until(said, LOGGED, f'"{words}" in the log', node=master.node)
 
 
 @then(parsers.parse("nothing is seen in {seconds:d} seconds of Consul's checks"))
