@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import config
+from lab import config, environment
 from lab.model import Node
 from provisioning.roles.consul import agent_settings
 
@@ -34,8 +34,19 @@ ODD = {
 def test_vagrant_gets_the_file_as_the_lab_reads_it(case: str, tmp_path: Path) -> None:
     (tmp_path / "lab.yml").write_text(ODD[case])
     done = printed(tmp_path, "lab.yml")
-    assert json.loads(done.stdout) == json.loads(json.dumps(dataclasses.asdict(LAB)))
+    told = json.loads(done.stdout)
+    assert told.pop("state") == str(environment.STATE)
+    assert told.pop("dotfile") == str(environment.ROOT / ".vagrant")
+    assert told == json.loads(json.dumps(dataclasses.asdict(LAB)))
     assert "YAML" not in TEXT
+
+
+def test_vagrant_gets_a_lab_beside_the_first_with_its_own_folders(tmp_path: Path) -> None:
+    (tmp_path / "lab.yml").write_text(GOOD)
+    told = json.loads(printed(tmp_path, "lab.yml", LAB="beside").stdout)
+    assert (told["name"], told["subnet"] != LAB.subnet) == ("beside", True)
+    assert told["state"] == str(environment.STATE / "beside")
+    assert told["dotfile"] == str(environment.STATE / "beside" / "vagrant")
 
 
 def test_vagrant_gets_the_labs_own_words_for_a_file_that_is_wrong(tmp_path: Path) -> None:
@@ -45,11 +56,11 @@ def test_vagrant_gets_the_labs_own_words_for_a_file_that_is_wrong(tmp_path: Path
     assert done.stderr.startswith('lab.yml line 4: unknown key "provder"')
 
 
-def printed(folder: Path, lab_file: str) -> subprocess.CompletedProcess[str]:
+def printed(folder: Path, lab_file: str, **more: str) -> subprocess.CompletedProcess[str]:
     """What the Vagrantfile reads, for a LAB_FILE that is relative to the folder where one is."""
     words = [sys.executable, "-I", "-m", "lab"]
     return subprocess.run(
-        words, cwd=folder, env={"LAB_FILE": lab_file}, capture_output=True, text=True, check=False
+        words, cwd=folder, env={"LAB_FILE": lab_file, **more}, capture_output=True, text=True, check=False
     )
 
 
