@@ -19,7 +19,7 @@ from typing import IO, Any
 import docker
 import vagrant
 
-from lab import engine, ports
+from lab import engine, named, ports
 from lab.environment import ROOT, STATE, dotfile, lab_state
 from lab.errors import HostError, LabError
 from lab.model import MARK, Lab
@@ -124,11 +124,12 @@ def up(lab: Lab, say: Callable[[str], None] = lambda _: None) -> None:
     """Every machine running and the SSH configuration written: one `vagrant up`, one `vagrant ssh-config`."""
     ensure_key()
     lab_state().mkdir(parents=True, exist_ok=True)
-    _vagrant_up(lab, say)
-    try:
-        text = _vagrant().ssh_config()
-    except subprocess.CalledProcessError as error:
-        raise _vagrant_failed("ssh-config") from error
+    with _one_at_a_time(say):
+        _vagrant_up(lab, say)
+        try:
+            text = _vagrant().ssh_config()
+        except subprocess.CalledProcessError as error:
+            raise _vagrant_failed("ssh-config") from error
     ssh_config().write_text(text)
     wait_until(lambda: answering(lab) == names(lab), UP_TIMEOUT, "SSH on every node")
 
@@ -138,8 +139,7 @@ def _vagrant_up(lab: Lab, say: Callable[[str], None]) -> None:
         forget_unknown(lab, say)
         _log_file().write_text("")
         try:
-            with _one_at_a_time(say):
-                _vagrant().up(provider=lab.provider)
+            _vagrant().up(provider=lab.provider)
         except subprocess.CalledProcessError as error:
             if left and is_transient(_log_file().read_text(errors="replace")):
                 say("something else on this host's engine got in Vagrant's way: once more")
@@ -153,7 +153,7 @@ def _vagrant_up(lab: Lab, say: Callable[[str], None]) -> None:
 
 @contextmanager
 def _one_at_a_time(say: Callable[[str], None]) -> Iterator[None]:
-    """No two labs of this checkout have their machines made at once: Vagrant looks at those of the other."""
+    """One lab of this checkout asks Vagrant at a time: its locks tell machines by checkout and name alone."""
     STATE.mkdir(exist_ok=True)
     with (STATE / "machines.lock").open("w") as file:
         try:
@@ -207,7 +207,7 @@ def ssh_words(node: str, command: Sequence[str] = (), *, terminal: bool = False)
 def shells(lab: Lab) -> dict[str, SshShell]:
     """One shell a node; connections open on first use. Raises LabError when the lab was never up."""
     if not ssh_config().exists():
-        raise LabError("the lab is not up", try_next="make lab-up")
+        raise LabError("the lab is not up", try_next=named.up_command())
     return {node.name: SshShell(node.name, ssh_config()) for node in lab.nodes}
 
 

@@ -26,6 +26,11 @@ def chosen() -> str:
     return os.environ.get(environment.LAB, "")
 
 
+def up_command() -> str:
+    """What one types to bring the lab up that is named."""
+    return f"lab -n {chosen()} up" if chosen() else "make lab-up"
+
+
 def renamed(lab: Lab, name: str, subnet: IPv4Network) -> Lab:
     """The same lab, each address at the same place of another subnet. Pure."""
     moved = int(subnet.network_address) - int(IPv4Network(lab.subnet).network_address)

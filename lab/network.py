@@ -130,7 +130,7 @@ def refuse_clash(lab: Lab) -> None:
     if owner:
         raise HostError(
             f"the lab's subnet {lab.subnet} is taken on this host by {owner}",
-            try_next=f"`lab -n {lab.name} down`, then `up`, which takes another subnet"
+            try_next=f"lab -n {lab.name} down; then {named.up_command()}, which takes another subnet"
             if named.chosen()
             else "free it, or give the lab another subnet and other addresses in lab.yml",
         )
@@ -165,7 +165,8 @@ def is_present(lab: Lab) -> bool:
 def require_present(lab: Lab) -> None:
     if not is_present(lab):
         raise HostError(
-            f"the lab's network is not on this host: nothing is sent to {lab.subnet}", try_next="make lab-up"
+            f"the lab's network is not on this host: nothing is sent to {lab.subnet}",
+            try_next=named.up_command(),
         )
 
 

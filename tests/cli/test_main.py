@@ -330,7 +330,7 @@ def advice() -> set[tuple[str, str]]:
     """(program, word) of every `try_next` in the rooms."""
     rooms = ("lab", "provisioning", "deployments", "faults", "evidence", "scenarios", "cli")
     paths = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
-    found = re.compile(r"""try_next\s*=[^\n]*?f?["'](make|lab) ([a-z-]+)""")
+    found = re.compile(r"""try_next\s*=[^\n]*?f?["'](make|lab)(?: -n {[^}]*})? ([a-z-]+)""")
     return {match for path in paths for match in found.findall(path.read_text())}
 
 

@@ -176,3 +176,9 @@ def test_vagrants_records_of_the_first_lab_are_where_vagrant_looks(
     assert environment.dotfile() == environment.ROOT / ".vagrant"
     name_it(monkeypatch)
     assert environment.dotfile() == state / "two" / "vagrant"
+
+
+def test_what_to_type_next_means_the_lab_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert named.up_command() == "make lab-up"
+    name_it(monkeypatch)
+    assert named.up_command() == "lab -n two up"
