@@ -29,7 +29,7 @@ features: venv browser ## play every scenario on the lab that is up (half an hou
 crash: venv ## kill the harness in the middle of every kind of fault, and cut every command, ten times
 	@.venv/bin/pytest features/chaos/crash --times 10
 
-test: unit lab-up browser ## unit, then the lab up, then the article, its healing and each fault once
+test: unit lab-up browser ## unit, then on as many labs as fit: the article, its healing and each fault once
 	@.venv/bin/pytest features/article features/healing features/chaos/test_every_fault.py -n auto $(RESULTS)
 
 unit: venv ## the tests that need no machines
