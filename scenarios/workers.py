@@ -192,6 +192,10 @@ class Main:
         return chosen
 
     def pytest_xdist_setupnodes(self, specs: Sequence[Any]) -> None:
+        try:
+            is_up()  # an engine that does not answer is told before any worker begins
+        except LabError as error:
+            raise pytest.UsageError(str(error)) from error
         here = sum(bool(spec.popen) for spec in specs)
         fit = fitting(_available_kib(), self._up())
         if here > fit:

@@ -103,7 +103,12 @@ CONFTEST = """
         return run / "evidence.tar.gz"
 
     archive.collect, workers.lab_command = collect, lab_command
-    workers.is_up = lambda: (here / ("up-" + os.environ["LAB"])).exists()
+    def is_up():
+        if (here / "no engine").exists():
+            raise LabError("no Docker engine answers", try_next="lab/host.sh")
+        return (here / ("up-" + os.environ["LAB"])).exists()
+
+    workers.is_up = is_up
     workers.machines.shells = lambda lab: {}
 
     def pytest_addoption(parser):
@@ -147,13 +152,13 @@ class Played:
         return (self.place / "noted").read_text().splitlines()
 
 
-def play(place: Path) -> Played:
+def play(place: Path, number: str = "2") -> Played:
     (place / "conftest.py").write_text(textwrap.dedent(CONFTEST))
     (place / "small.feature").write_text(textwrap.dedent(FEATURE))
     (place / "test_small.py").write_text("from pytest_bdd import scenarios\nscenarios('.')\n")
     (place / "up-").touch()  # the first lab is there
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "2", "--junitxml=junit.xml"],
+        [sys.executable, "-m", "pytest", "-n", number, "--junitxml=junit.xml"],
         cwd=place,
         env={**os.environ, "PYTHONPATH": str(ROOT), environment.LAB: ""},
         capture_output=True,
@@ -211,6 +216,20 @@ def test_a_run_whose_lab_does_not_come_up_ends_and_says_why(tmp_path: Path) -> N
     (tmp_path / "no lab").touch()
     done = play(tmp_path)
     assert done.exit != 0 and "the lab does not come up" in done.said and "lab doctor" in done.said
+
+
+def test_an_engine_that_does_not_answer_is_told_before_any_worker_begins(tmp_path: Path) -> None:
+    (tmp_path / "no engine").touch()
+    done = play(tmp_path)
+    assert done.exit == pytest.ExitCode.USAGE_ERROR
+    assert "no Docker engine answers" in done.said and "INTERNALERROR" not in done.said
+    assert not (tmp_path / "noted").exists()
+
+
+def test_more_labs_than_the_memory_carries_are_refused_with_the_number_that_fits(tmp_path: Path) -> None:
+    done = play(tmp_path, "200")
+    assert done.exit == pytest.ExitCode.USAGE_ERROR
+    assert "200 labs do not fit" in done.said and "-n auto" in done.said
 
 
 def test_what_a_worker_on_another_host_left_joins_the_run(tmp_path: Path) -> None:
