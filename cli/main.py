@@ -91,14 +91,11 @@ def down(lab: Lab, force: bool, every: bool, wait: bool) -> None:
 
 def _of_this_checkout() -> Iterator[Lab]:
     """Each lab of this checkout, the first one last; LAB names it while it is used."""
-    os.environ.pop(environment.LAB, None)
-    first = config.load()
-    names = {one.name for one in labs.here() if one.is_ours} | named.names()
-    for name in sorted(names - {first.name}):
-        os.environ[environment.LAB] = name
-        yield config.load()
-    os.environ.pop(environment.LAB, None)
-    yield first
+    first = config.read(config.lab_file()).name
+    beside = {one.name for one in labs.here() if one.is_ours} | named.names()
+    for name in (*sorted(beside - {first}), ""):
+        with named.used(name):
+            yield config.load()
 
 
 def _take_down(lab: Lab, say: Progress, *, force: bool, wait: bool) -> None:

@@ -6,14 +6,12 @@ Whatever goes wrong in an injection is undone at once.
 
 from __future__ import annotations
 
-import fcntl
 import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -29,6 +27,7 @@ from faults.host import HostShell, machine
 from faults.leftovers import LEFTOVERS
 from faults.targets import Found, Snapshot, look
 from lab import machines
+from lab.alone import alone
 from lab.errors import CheckFailed, ConfigError, LabError
 from lab.model import Lab
 from lab.shell import Shell, SshShell
@@ -202,7 +201,8 @@ class Harness:
                 raise CheckFailed("SSH comes over the lab's network: the fault would cut it", node=node.name)
 
     def _write_ahead(self, planned: Plan) -> Injected:
-        with self._alone():
+        # Two processes that write ahead at once could take the same target.
+        with alone(self.path.with_suffix(".lock")):
             held = history.holders(self.entries(), planned.found.on)
             if held:
                 raise CheckFailed(
@@ -303,14 +303,6 @@ class Harness:
             )
         )
         return replace(fault, phase=phase, detail=detail)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other process writes ahead meanwhile: two could take the same target."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_suffix(".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
 
 
 def hold(fault: Injected) -> None:

@@ -345,7 +345,8 @@ def lab_file() -> Path:
 
 def load(path: Path | None = None) -> Lab:
     """The lab of a file, or of `lab_file`; with LAB, the lab beside it of that name."""
-    first = read(path or lab_file())
+    file = path or lab_file()
+    first = read(file)
     name = named.chosen()
     if not name:
         return first
@@ -353,7 +354,6 @@ def load(path: Path | None = None) -> Lab:
         allowed = f"{NAME.allowed}; not {', '.join((*STATE_FOLDERS, SHARED))}"
         raise ConfigError(f"LAB is {shown(name)}", try_next=f"allowed: {allowed}")
     if name == first.name:
-        file = path or lab_file()
         raise ConfigError(f"{name} is the lab of {file} itself", try_next="the same without LAB or -n")
     return named.beside(first, name)
 

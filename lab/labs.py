@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import engine, environment
-from lab.machines import AUTHORIZED_KEYS
+from lab.machines import checkout_of, key_of
 from lab.model import MARK
 
 
@@ -38,11 +38,6 @@ class Found:
             return "unknown"
 
 
-def checkout_of(key: str) -> Path:
-    """The checkout whose public key this is: .lab/ssh/id_ed25519.pub of it. Pure."""
-    return Path(key).parents[2]
-
-
 def of(containers: Iterable[Mapping[str, Any]], networks: Iterable[Mapping[str, Any]]) -> list[Found]:
     """The labs, by what the engine's lists of containers and networks say. Pure."""
     subnets = {
@@ -52,7 +47,7 @@ def of(containers: Iterable[Mapping[str, Any]], networks: Iterable[Mapping[str, 
     }
     by_name: dict[str, list[Mapping[str, Any]]] = {}
     for container in containers:
-        if _key(container):  # a node; a lab's other containers serve a build
+        if key_of(container.get("Mounts") or ()):  # a node; a lab's other containers serve a build
             by_name.setdefault(container["Labels"][MARK], []).append(container)
     return [
         Found(
@@ -60,17 +55,11 @@ def of(containers: Iterable[Mapping[str, Any]], networks: Iterable[Mapping[str, 
             subnet=subnets.get(name, ""),
             running=sum(node["State"] == "running" for node in nodes),
             nodes=len(nodes),
-            checkout=checkout_of(_key(nodes[0])),
+            checkout=checkout_of(key_of(nodes[0]["Mounts"])),
             since=min(float(node["Created"]) for node in nodes),
         )
         for name, nodes in sorted(by_name.items())
     ]
-
-
-def _key(container: Mapping[str, Any]) -> str:
-    """Where the key is that opens this node; empty for what is no node."""
-    mounts = container.get("Mounts") or []
-    return next((mount["Source"] for mount in mounts if mount["Destination"] == AUTHORIZED_KEYS), "")
 
 
 def of_others(name: str) -> list[Found]:

@@ -5,12 +5,11 @@ python-vagrant does the work, called once a phase: every Vagrant call costs seco
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ import docker
 import vagrant
 
 from lab import engine, named, ports
+from lab.alone import alone
 from lab.environment import ROOT, STATE, dotfile, lab_state
 from lab.errors import HostError, LabError
 from lab.model import MARK, Lab
@@ -74,12 +74,18 @@ def _vagrant_failed(doing: str) -> LabError:
 
 def key_mounts(containers: Iterable[Any]) -> dict[str, str]:
     """Name of each container -> the public key of the checkout that made it, as a path on this host. Pure."""
-    return {
-        container.name: mount["Source"]
-        for container in containers
-        for mount in container.attrs["Mounts"]
-        if mount["Destination"] == AUTHORIZED_KEYS
-    }
+    mounts = {container.name: key_of(container.attrs["Mounts"]) for container in containers}
+    return {name: key for name, key in mounts.items() if key}
+
+
+def key_of(mounts: Iterable[Mapping[str, Any]]) -> str:
+    """The public key that opens the node with these mounts, a path on this host; empty for no node. Pure."""
+    return next((str(mount["Source"]) for mount in mounts if mount["Destination"] == AUTHORIZED_KEYS), "")
+
+
+def checkout_of(key: str) -> Path:
+    """The checkout whose public key this is: .lab/ssh/id_ed25519.pub of it. Pure."""
+    return Path(key).parents[2]
 
 
 def forget_unknown(lab: Lab, say: Callable[[str], None]) -> None:
@@ -112,7 +118,7 @@ def _of_others(containers: Iterable[Any]) -> dict[str, Path]:
     """Name of each container that another checkout made -> the folder of that checkout."""
     own = str(_key().with_suffix(".pub"))
     mounts = key_mounts(containers)
-    return {name: Path(key).parents[2] for name, key in mounts.items() if key != own}
+    return {name: checkout_of(key) for name, key in mounts.items() if key != own}
 
 
 def _key() -> Path:
@@ -124,7 +130,8 @@ def up(lab: Lab, say: Callable[[str], None] = lambda _: None) -> None:
     """Every machine running and the SSH configuration written: one `vagrant up`, one `vagrant ssh-config`."""
     ensure_key()
     lab_state().mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(say):
+    # Vagrant's locks tell machines by checkout and name alone, so its labs ask it one after the other.
+    with alone(STATE / "machines.lock", lambda: say("waiting for the machines of another lab")):
         _vagrant_up(lab, say)
         try:
             text = _vagrant().ssh_config()
@@ -149,19 +156,6 @@ def _vagrant_up(lab: Lab, say: Callable[[str], None]) -> None:
                 raise ports.refusal(lab, port) from error
             raise _vagrant_failed(f"up --provider={lab.provider}") from error
         return
-
-
-@contextmanager
-def _one_at_a_time(say: Callable[[str], None]) -> Iterator[None]:
-    """One lab of this checkout asks Vagrant at a time: its locks tell machines by checkout and name alone."""
-    STATE.mkdir(exist_ok=True)
-    with (STATE / "machines.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for the machines of another lab")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def is_transient(log: str) -> bool:

@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -24,6 +25,17 @@ CANDIDATES = 40  # subnets that are tried for a lab
 def chosen() -> str:
     """The name of the lab that LAB or `-n` names; empty for the first one."""
     return os.environ.get(environment.LAB, "")
+
+
+@contextmanager
+def used(name: str) -> Iterator[None]:
+    """LAB names this lab meanwhile, for this process and its children; the first one when empty."""
+    before = chosen()
+    os.environ[environment.LAB] = name
+    try:
+        yield
+    finally:
+        os.environ[environment.LAB] = before
 
 
 def up_command() -> str:

@@ -6,7 +6,6 @@ Docker.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -18,6 +17,7 @@ from typing import Any
 from docker.errors import DockerException
 
 from lab import engine, environment, named
+from lab.alone import alone
 from lab.errors import HostError
 from lab.model import MARK, Lab
 from lab.waiting import stretched
@@ -143,9 +143,7 @@ def settle(first: Lab) -> None:
     """
     if not named.chosen() or named.kept():
         return
-    environment.STATE.mkdir(exist_ok=True)
-    with (environment.STATE / "subnets.lock").open("w") as one_at_a_time:
-        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+    with alone(environment.STATE / "subnets.lock"):
         others, routes, networks = named.kept_by_others(), host_routes(), docker_networks(first)
         for subnet in named.candidates(first, named.chosen(), environment.ROOT):
             lab = named.renamed(first, named.chosen(), subnet)

@@ -14,7 +14,6 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -90,17 +89,6 @@ def run_folder(config: pytest.Config) -> Path | None:
     return folder
 
 
-@contextmanager
-def lab_named(name: str) -> Iterator[None]:
-    """LAB names this lab, for this process and its children; the first one when empty."""
-    before = named.chosen()
-    os.environ[environment.LAB] = name
-    try:
-        yield
-    finally:
-        os.environ[environment.LAB] = before
-
-
 def is_up() -> bool:
     """Whether the lab that LAB names is here: its network is, and the way to its nodes is known."""
     return machines.ssh_config().exists() and network.is_present(lab_config.load())
@@ -144,7 +132,6 @@ class Worker:
             raise session.Failed(session.shouldfail) from error
         return (yield)
 
-    @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """What a worker on another host leaves goes to the main process with its last word."""
         folder = run_folder(session.config)
@@ -210,13 +197,12 @@ class Main:
         except HostError:
             return 0
 
-    @pytest.hookimpl
     def pytest_configure_node(self, node: Any) -> None:
         name = self._free.pop(0) if self._free else next(self._names)
         self._labs[node.gateway.id] = name
         is_here = bool(node.gateway.spec.popen)
         if is_here:
-            with lab_named(name):
+            with named.used(name):
                 if not is_up() and name not in self._to_take_down:
                     self._to_take_down.append(name)
         node.workerinput |= {
@@ -233,7 +219,7 @@ class Main:
         if "left" in output:
             unpack(output["left"], self._run(self._config).folder)
         if error and node.gateway.spec.popen:
-            with lab_named(name):
+            with named.used(name):
                 self._after_crash()
 
     def _after_crash(self) -> None:

@@ -11,7 +11,6 @@ The cache holds `artifacts/<name>-<digest>/<file>`, and a folder there is always
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -23,12 +22,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
+from lab.alone import alone
 from lab.errors import HostError, LabError
 from lab.waiting import stretched
 from provisioning.build import sources
@@ -193,18 +193,10 @@ def _folder_of(artifact: Artifact) -> Path:
     return cache_root() / "artifacts" / f"{artifact.name}-{artifact.digest}"
 
 
-@contextmanager
-def one_at_a_time(name: str, progress: Progress) -> Iterator[None]:
-    """Hold the artifact for this process; the kernel lets go of it when the process ends, however it ends."""
-    path = cache_root() / "locks" / f"{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress(f"{name}: waiting for another process that is making it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def one_at_a_time(name: str, progress: Progress) -> AbstractContextManager[None]:
+    """Hold what is made under this name for this process."""
+    said = f"{name}: waiting for another process that is making it"
+    return alone(cache_root() / "locks" / f"{name}.lock", lambda: progress(said))
 
 
 def _make(artifact: Artifact, progress: Progress) -> None:

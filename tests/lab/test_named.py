@@ -182,3 +182,10 @@ def test_what_to_type_next_means_the_lab_that_was_named(monkeypatch: pytest.Monk
     assert named.up_command() == "make lab-up"
     name_it(monkeypatch)
     assert named.up_command() == "lab -n two up"
+
+
+def test_the_labs_name_lasts_as_long_as_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    name_it(monkeypatch, "one")
+    with named.used("two"):
+        assert named.chosen() == "two"
+    assert named.chosen() == "one"

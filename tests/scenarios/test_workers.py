@@ -50,13 +50,6 @@ def test_the_longest_go_first_and_what_is_new_before_them() -> None:
     assert [item.nodeid for item in workers.ordered(items, seconds)] == ["new", "long", "short", "other"]
 
 
-def test_the_labs_name_lasts_as_long_as_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(environment.LAB, "one")
-    with workers.lab_named("two"):
-        assert os.environ[environment.LAB] == "two"
-    assert os.environ[environment.LAB] == "one"
-
-
 def test_a_command_that_fails_is_told_with_its_last_lines_and_how_to_type_it() -> None:
     with pytest.raises(LabError, match="lab -n two fault inject nothing there ended with 2") as caught:
         workers.lab_command("two", "fault", "inject", "nothing", "there")
