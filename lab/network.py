@@ -19,7 +19,8 @@ from docker.errors import DockerException
 from lab import engine, environment, named
 from lab.alone import alone
 from lab.errors import HostError
-from lab.model import MARK, Lab
+from lab.model import MARK, OWN_HOSTS, Lab
+from lab.providers.own import access
 from lab.waiting import stretched
 
 # Routes wider than this are ways to everywhere (0.0.0.0/0, or a VPN's 0.0.0.0/1): the lab may lie inside.
@@ -125,7 +126,12 @@ def parse_networks(answers: Iterable[Mapping[str, Any]]) -> list[DockerNetwork]:
 
 
 def refuse_clash(lab: Lab) -> None:
-    """HostError when someone else owns the lab's subnet; called before anything is made."""
+    """HostError when someone else owns the lab's subnet; called before anything is made.
+
+    The network of one's own machines is there before any lab, so it is nobody else's.
+    """
+    if lab.provider == OWN_HOSTS:
+        return
     owner = clash(lab, host_routes(), docker_networks(lab))
     if owner:
         raise HostError(
@@ -156,7 +162,12 @@ def settle(first: Lab) -> None:
 
 
 def is_present(lab: Lab) -> bool:
-    """The lab's network is on this host, and packets to the master go into it and nowhere else."""
+    """The lab's network is on this host, and packets to the master go into it and nowhere else.
+
+    One's own machines are known by their host keys instead.
+    """
+    if lab.provider == OWN_HOSTS:
+        return access.is_reached(lab)
     return leads_to_lab(lab, device_towards(lab.master.address), docker_networks(lab))
 
 

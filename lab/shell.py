@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 import threading
 from collections.abc import Callable, Iterable
@@ -95,6 +96,10 @@ class SshShell:
         self._connection = Connection(
             node, config=config, connect_timeout=self._connect_timeout, connect_kwargs=limits
         )
+        known_hosts = config.base_ssh_config.lookup(node).get("userknownhostsfile", os.devnull).strip('"')
+        if known_hosts != os.devnull:  # Vagrant's machines have no key that anybody could know
+            self._connection.client.load_host_keys(known_hosts)
+            self._connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
 
     def _open(self) -> None:
         with self._lock:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from lab.model import MARK
 from lab.shell import CommandFailed, Shell, in_parallel
 from provisioning.resources import Resource
 
 APPLY_TIMEOUT = 300.0
 FEW = 5
+KEEP = f"/var/lib/{MARK}/keep"  # lab/providers/own/keep.sh
 SCRIPT_LIMIT = 60_000  # Linux takes 128 KiB in one argument, quoting included
 
 
@@ -88,12 +90,17 @@ def apply(shell: Shell, changes: Sequence[Change]) -> None:
 
 
 def _apply(shell: Shell, changes: Sequence[Change]) -> None:
-    script = "set -e\n" + "\n".join(f"echo '@@ {change.key}'\n({change.script})" for change in changes)
+    script = "set -e\n" + "\n".join(f"echo '@@ {change.key}'\n{_step(change)}" for change in changes)
     result = shell.run(script, timeout=APPLY_TIMEOUT, check=False)
     if result.exit != 0:
         seen = [line for line in result.stdout.splitlines() if line.startswith("@@ ")]
         what = seen[-1][3:] if seen else "nothing was begun"
         raise CommandFailed(type(result)(result.node, what, result.exit, result.stdout, result.stderr))
+
+
+def _step(change: Change) -> str:
+    # A machine that will be given back notes how the thing was before.
+    return f"if [ -x {KEEP} ]; then {KEEP} '{change.key}'; fi\n({change.script})"
 
 
 def in_short(changes: Sequence[Change]) -> str:
