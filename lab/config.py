@@ -86,7 +86,7 @@ SSH_HOST = Text(
     "an address, a name, or a Host of ssh's configuration",
 )
 USER = Text(r"[a-z_][a-z0-9_-]{0,31}", "the name of a user, such as admin")
-KEY_FILE = Text(r"[^\x00-\x1f\"%]{1,500}", "the path of a private key, such as ~/.ssh/id_ed25519")
+FILE = Text(r"[^\x00-\x1f\"%]{1,500}", "the path of a file, such as ~/.ssh/id_ed25519")
 JUMP = Text(
     r"([a-z_][a-z0-9_-]{0,31}@)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}(:\d{1,5})?",
     "a host on the way, such as admin@bastion.example.org:22",
@@ -98,11 +98,12 @@ ACCESS = Keys(
         "host": SSH_HOST,
         "user": USER,
         "port": Number(1, 65535),
-        "key": KEY_FILE,
+        "key": FILE,
         "jump": JUMP,
+        "config": FILE,
         "shared": Flag(),
     },
-    optional=frozenset({"user", "port", "key", "jump", "shared"}),
+    optional=frozenset({"user", "port", "key", "jump", "config", "shared"}),
 )
 NODE = Keys(
     {

@@ -30,11 +30,12 @@ def other(color: str | None) -> str:
 class Access:
     """The user's own way to a machine, as ssh takes it; empty or 0: as ssh's own configuration says."""
 
-    host: str  # an address, a name, or a Host of ~/.ssh/config
+    host: str  # an address, a name, or a Host of ssh's configuration
     user: str = ""
     port: int = 0
     key: str = ""
     jump: str = ""
+    config: str = ""  # a file of ssh's configuration in place of ~/.ssh/config
     shared: bool = False  # others have containers there, and the lab may join them
 
 

@@ -258,7 +258,8 @@ def test_down_of_all_takes_down_each_lab_of_this_checkout_and_no_other(
     here = [Found("two", "", 4, 4, ours, 0.0), Found("hers", "", 4, 4, theirs, 0.0)]
     monkeypatch.setattr(labs, "here", lambda: here)
     down: list[tuple[str, str]] = []
-    monkeypatch.setattr(machines, "destroy", lambda lab, say, **options: down.append((lab.name, named.chosen())) or [])
+    note = lambda lab, say, **options: down.append((lab.name, named.chosen())) or []  # noqa: E731
+    monkeypatch.setattr(machines, "destroy", note)
     assert lab("down", "--all")[0] == 0
     assert down == [("halted", "halted"), ("two", "two"), ("bluegreen-lab", "")]
     assert not (environment.STATE / "halted").exists()
@@ -281,9 +282,8 @@ def test_a_name_means_another_lab_with_a_state_of_its_own(
     by: str, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[str, Path]] = []
-    monkeypatch.setattr(
-        machines, "destroy", lambda lab, say, **options: seen.append((lab.name, environment.lab_state())) or []
-    )
+    note = lambda lab, say, **options: seen.append((lab.name, environment.lab_state())) or []  # noqa: E731
+    monkeypatch.setattr(machines, "destroy", note)
     monkeypatch.setenv(environment.LAB, "two" if by == "variable" else "")
     assert lab(*(["-n", "two"] if by == "option" else []), "down")[0] == 0
     assert seen == [("two", environment.STATE / "two")]

@@ -50,11 +50,15 @@ class Way:
 
 def ssh_words(access: Access) -> list[str]:
     """ssh as the user would type it."""
-    words = ["ssh"]
+    words = ["ssh", *(["-F", _path(access.config)] if access.config else [])]
     words += ["-p", str(access.port)] if access.port else []
-    words += ["-i", str(Path(access.key).expanduser()), "-o", "IdentitiesOnly=yes"] if access.key else []
+    words += ["-i", _path(access.key), "-o", "IdentitiesOnly=yes"] if access.key else []
     words += ["-J", access.jump] if access.jump else []
     return [*words, f"{access.user}@{access.host}" if access.user else access.host]
+
+
+def _path(said: str) -> str:
+    return str(Path(said).expanduser())
 
 
 def trouble(node: Node, access: Access, said: str) -> HostError:
@@ -65,12 +69,13 @@ def trouble(node: Node, access: Access, said: str) -> HostError:
     return HostError(what, node=node.name, last_seen=said.strip()[-500:], try_next=mend)
 
 
-def way(configuration: str) -> Way:
-    """From what `ssh -G` prints."""
+def way(access: Access, configuration: str) -> Way:
+    """From what `ssh -G` prints for it."""
     one = dict(line.split(" ", 1) for line in configuration.splitlines() if " " in line)
     proxy = one.get("proxycommand", "none")
     if one.get("proxyjump", "none") != "none":
-        proxy = f"ssh -o BatchMode=yes -W %h:%p {one['proxyjump']}"
+        configured = ["-F", _path(access.config)] if access.config else []
+        proxy = shlex.join(["ssh", *configured, "-o", "BatchMode=yes", "-W", "%h:%p", one["proxyjump"]])
     return Way(one["hostname"], int(one["port"]), "" if proxy == "none" else proxy)
 
 
@@ -123,7 +128,7 @@ def known_hosts() -> Path:
 def resolved(node: Node) -> Way:
     """Where ssh goes for this node, with the user's own configuration."""
     done = _ssh(node, ["-G"], "", CONNECT_SECONDS)
-    return way(done.stdout)
+    return way(_access(node), done.stdout)
 
 
 def run(node: Node, script: str, *words: str, timeout: float = 60) -> str:
