@@ -90,17 +90,19 @@ def apply(shell: Shell, changes: Sequence[Change]) -> None:
 
 
 def _apply(shell: Shell, changes: Sequence[Change]) -> None:
-    script = "set -e\n" + "\n".join(f"echo '@@ {change.key}'\n{_step(change)}" for change in changes)
-    result = shell.run(script, timeout=APPLY_TIMEOUT, check=False)
+    result = shell.run(script(changes), timeout=APPLY_TIMEOUT, check=False)
     if result.exit != 0:
         seen = [line for line in result.stdout.splitlines() if line.startswith("@@ ")]
         what = seen[-1][3:] if seen else "nothing was begun"
         raise CommandFailed(type(result)(result.node, what, result.exit, result.stdout, result.stderr))
 
 
-def _step(change: Change) -> str:
-    # A machine that will be given back notes how the thing was before.
-    return f"if [ -x {KEEP} ]; then {KEEP} '{change.key}'; fi\n({change.script})"
+def script(changes: Sequence[Change]) -> str:
+    """The script that makes these changes, each behind a line `@@ key`; it ends at the first that fails."""
+    # A machine that will be given back notes how each thing was before.
+    noted = f"[ ! -x {KEEP} ] || {KEEP}"
+    steps = (f"echo '@@ {one.key}'\n{noted} '{one.key}'\n({one.script})" for one in changes)
+    return "\n".join(["set -e", *steps])
 
 
 def in_short(changes: Sequence[Change]) -> str:
