@@ -56,7 +56,12 @@ def own_networks(lab: Lab, networks: Iterable[DockerNetwork]) -> list[DockerNetw
 
 
 def clash(lab: Lab, routes: Iterable[Route], networks: Iterable[DockerNetwork]) -> str | None:
-    """Who already owns a part of the lab's subnet, in words, or None when it is free or the lab's own."""
+    """Who already owns a part of the lab's subnet, in words, or None when it is free or the lab's own.
+
+    The network of machines of one's own is there before any lab.
+    """
+    if lab.provider == OWN_HOSTS:
+        return None
     networks = list(networks)
     own = own_networks(lab, networks)
     for network in networks:
@@ -126,12 +131,7 @@ def parse_networks(answers: Iterable[Mapping[str, Any]]) -> list[DockerNetwork]:
 
 
 def refuse_clash(lab: Lab) -> None:
-    """HostError when someone else owns the lab's subnet; called before anything is made.
-
-    The network of one's own machines is there before any lab, so it is nobody else's.
-    """
-    if lab.provider == OWN_HOSTS:
-        return
+    """HostError when someone else owns the lab's subnet; called before anything is made."""
     owner = clash(lab, host_routes(), docker_networks(lab))
     if owner:
         raise HostError(

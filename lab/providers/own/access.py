@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lab import environment, keys
@@ -208,10 +209,23 @@ def require_same_machines(lab: Lab) -> None:
 
 
 def is_reached(lab: Lab) -> bool:
-    """Whether at least one of the lab's addresses leads to the machine that it should lead to."""
+    """Whether at least one of the lab's addresses leads to the machine that it should lead to.
+
+    Seen once it holds for this process: what becomes of the machines later is the lab's business.
+    """
     if not known_hosts().exists():
         return False
-    return len(strangers(lab, known_hosts().read_text(), _scan(lab))) < len(lab.nodes)
+    try:
+        _prove_reached(lab, known_hosts().read_text())
+    except LookupError:
+        return False
+    return True
+
+
+@cache  # a LookupError is not kept
+def _prove_reached(lab: Lab, known_lines: str) -> None:
+    if len(strangers(lab, known_lines, _scan(lab))) == len(lab.nodes):
+        raise LookupError(lab.subnet)
 
 
 def _scan(lab: Lab) -> dict[str, str]:

@@ -22,6 +22,7 @@ KEY = "ssh-ed25519 AAAAhost"
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(environment, "STATE", tmp_path / ".lab")
+    access._prove_reached.cache_clear()
     return tmp_path
 
 
@@ -117,6 +118,19 @@ def test_the_machines_are_those_whose_keys_are_known(monkeypatch: pytest.MonkeyP
     remembered()
     scanned(monkeypatch)
     access.require_same_machines(LAB)
+    assert access.is_reached(LAB)
+
+
+def test_a_lab_that_was_reached_stays_the_lab_while_its_machines_are_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    remembered()
+    names = [node.name.replace("-", "_") for node in LAB.nodes]
+    scanned(monkeypatch, **dict.fromkeys(names, ""))
+    assert not access.is_reached(LAB)
+    scanned(monkeypatch)
+    assert access.is_reached(LAB)
+    scanned(monkeypatch, **dict.fromkeys(names, ""))
     assert access.is_reached(LAB)
 
 
