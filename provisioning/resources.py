@@ -65,7 +65,9 @@ class Command:
         return f"command -v {self.name} || true"
 
     def converge(self, observed: str, changed: frozenset[str]) -> str | None:
-        return None if observed else Package((self.package,)).converge("", changed)
+        # Looked at again: the package before it may have brought the command since.
+        install = Package((self.package,)).converge("", changed)
+        return None if observed else f"command -v {self.name} >/dev/null || {{ {install}; }}"
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,11 @@ units_as_before() {
   return 0
 }
 
+is_installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; } # NAME
+
 remove_packages() {
   local names
-  mapfile -t names < <(noted package | cut -d ' ' -f 2)
+  mapfile -t names < <(noted package | cut -d ' ' -f 2 | while read -r name; do is_installed "$name" && echo "$name"; done)
   [ ${#names[@]} = 0 ] && return
   export DEBIAN_FRONTEND=noninteractive
   apt-get purge -qqy "${names[@]}" >/dev/null || return
