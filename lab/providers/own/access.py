@@ -12,7 +12,7 @@ import shlex
 import subprocess
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -39,11 +39,18 @@ OTHER_TROUBLE = ("it does not answer over SSH", "{ssh}")
 
 @dataclass(frozen=True)
 class Way:
-    """Where ssh goes for a machine; `proxy` is the command in place of a connection, empty for none."""
+    """Where ssh goes for a machine, and as whom; by `jumps` one after the other, or by a command of its own.
+
+    `keys` and `known_hosts` are paths as ssh prints them, `proxy` is empty for no command.
+    """
 
     host: str
     port: int
-    proxy: str
+    user: str = ""
+    keys: tuple[str, ...] = ()
+    known_hosts: str = ""
+    proxy: str = ""
+    jumps: tuple[Way, ...] = ()
 
 
 # --- deciding ---------------------------------------------------------------------------------------------
@@ -70,14 +77,27 @@ def trouble(node: Node, access: Access, said: str) -> HostError:
     return HostError(what, node=node.name, last_seen=said.strip()[-500:], try_next=mend)
 
 
-def way(access: Access, configuration: str) -> Way:
-    """From what `ssh -G` prints for it."""
-    one = dict(line.split(" ", 1) for line in configuration.splitlines() if " " in line)
+def way(configuration: str, jumps: tuple[Way, ...] = ()) -> Way:
+    """From what `ssh -G` prints."""
+    pairs = [line.split(" ", 1) for line in configuration.splitlines() if " " in line]
+    one = {key: value for key, value in pairs}
     proxy = one.get("proxycommand", "none")
-    if one.get("proxyjump", "none") != "none":
-        configured = ["-F", _path(access.config)] if access.config else []
-        proxy = shlex.join(["ssh", *configured, "-o", "BatchMode=yes", "-W", "%h:%p", one["proxyjump"]])
-    return Way(one["hostname"], int(one["port"]), "" if proxy == "none" else proxy)
+    return Way(
+        host=one["hostname"],
+        port=int(one["port"]),
+        user=one["user"],
+        keys=tuple(value for key, value in pairs if key == "identityfile"),
+        known_hosts=one.get("userknownhostsfile", ""),
+        proxy="" if proxy == "none" else proxy,
+        jumps=jumps,
+    )
+
+
+def jumps_of(configuration: str) -> list[str]:
+    """The machines on the way, as `ssh -G` prints them and takes them again."""
+    found = re.search(r"^proxyjump (.*)$", configuration, re.MULTILINE)
+    hops = found[1].split(",") if found and found[1] != "none" else []
+    return [hop if "://" in hop else f"ssh://{hop}" for hop in hops]
 
 
 def known(way: Way, address: str, key: str) -> list[str]:
@@ -87,23 +107,38 @@ def known(way: Way, address: str, key: str) -> list[str]:
 
 
 def ssh_config(ways: Mapping[str, Way]) -> str:
-    """The configuration with which ssh reaches each node as the user vagrant."""
-    return "\n".join(line for name, way in ways.items() for line in _host(name, way)) + "\n"
+    """The configuration with which ssh, and fabric, reach each node as the user vagrant."""
+    return "\n".join(line for name, way in ways.items() for line in _node(name, way)) + "\n"
+
+
+def _node(name: str, way: Way) -> Iterable[str]:
+    as_vagrant = replace(way, user="vagrant", keys=(str(keys.private()),), known_hosts=str(known_hosts()))
+    yield from _host(name, as_vagrant)
+    yield "  PasswordAuthentication no"
 
 
 def _host(name: str, way: Way) -> Iterable[str]:
+    hops = [f"{name}-via-{number}" for number, _ in enumerate(way.jumps, 1)]
+    for hop, jump in zip(hops, way.jumps, strict=True):
+        yield from _host(hop, jump)
     yield f"Host {name}"
     yield f"  HostName {way.host}"
     yield f"  Port {way.port}"
-    yield "  User vagrant"
-    yield f'  IdentityFile "{keys.private()}"'
+    yield f"  User {way.user}"
+    yield from (f'  IdentityFile "{key}"' for key in way.keys)
     yield "  IdentitiesOnly yes"
-    yield f'  UserKnownHostsFile "{known_hosts()}"'
+    yield f"  UserKnownHostsFile {_quoted(way.known_hosts)}"
     yield "  StrictHostKeyChecking yes"
-    yield "  PasswordAuthentication no"
     yield "  LogLevel ERROR"
-    if way.proxy:
+    if hops:
+        yield f"  ProxyJump {','.join(hops)}"
+    elif way.proxy:
         yield f"  ProxyCommand {way.proxy}"
+
+
+def _quoted(paths: str) -> str:
+    """One path with spaces is quoted; ssh prints several with spaces between them."""
+    return f'"{paths}"' if Path(paths).exists() or " /" not in paths else paths
 
 
 def strangers(lab: Lab, known_lines: str, scanned: Mapping[str, str]) -> dict[str, str]:
@@ -128,8 +163,13 @@ def known_hosts() -> Path:
 
 def resolved(node: Node) -> Way:
     """Where ssh goes for this node, with the user's own configuration."""
-    done = _ssh(node, ["-G"], "", CONNECT_SECONDS)
-    return way(_access(node), done.stdout)
+    return _resolved(node, ssh_words(_access(node))[1:])
+
+
+def _resolved(node: Node, words: list[str]) -> Way:
+    said = _ssh(node, ["-G", *words], "", CONNECT_SECONDS).stdout
+    file = ["-F", _path(_access(node).config)] if _access(node).config else []
+    return way(said, tuple(_resolved(node, [*file, hop]) for hop in jumps_of(said)))
 
 
 def run(node: Node, script: str, *words: str, timeout: float = 60) -> str:
@@ -139,7 +179,7 @@ def run(node: Node, script: str, *words: str, timeout: float = 60) -> str:
     """
     command = f"sh -c {shlex.quote(AS_ROOT)} sh {shlex.join(words)}"
     options = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={round(stretched(CONNECT_SECONDS))}"]
-    done = _ssh(node, options, script, timeout, command)
+    done = _ssh(node, [*options, *ssh_words(_access(node))[1:], command], script, timeout)
     if done.returncode == 0:
         return done.stdout
     said = done.stderr or done.stdout
@@ -152,15 +192,12 @@ def run(node: Node, script: str, *words: str, timeout: float = 60) -> str:
     )
 
 
-def _ssh(
-    node: Node, options: list[str], script: str, timeout: float, *command: str
-) -> subprocess.CompletedProcess[str]:
-    ssh, *rest = ssh_words(_access(node))
+def _ssh(node: Node, words: list[str], script: str, timeout: float) -> subprocess.CompletedProcess[str]:
     # The user's agent is a part of the user's own way; nothing else of the lab may use it.
     agent = environment.given().get("SSH_AUTH_SOCK")
     try:
         return subprocess.run(
-            [ssh, *options, *rest, *command],
+            ["ssh", *words],
             input=script,
             env={**os.environ, **({"SSH_AUTH_SOCK": agent} if agent else {})},
             capture_output=True,

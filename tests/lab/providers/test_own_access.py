@@ -13,10 +13,12 @@ from lab.errors import HostError, LabError
 from lab.model import Access
 from lab.providers.own import access
 from lab.providers.own.access import Way
+from lab.shell import SshShell
 
 LAB = config.load(config.LAB_FILE)
 NODE = dataclasses.replace(LAB.master, ssh=Access("there", user="admin", port=2222, jump="gate"))
 KEY = "ssh-ed25519 AAAAhost"
+KEY_LINE = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBgQn6EShdrSIOSYiEBoDmUHZnfPeZIcqXu0CxPjVhz4"
 
 
 @pytest.fixture(autouse=True)
@@ -58,49 +60,76 @@ def test_each_failure_of_the_way_is_said_with_the_node_and_what_to_do(
     assert mend in (error.try_next or "") and said.splitlines()[0] in (error.last_seen or "")
 
 
+TOLD = "user admin\nhostname 192.0.2.7\nport 2222\nidentityfile ~/.ssh/a\nidentityfile ~/.ssh/b\n"
+
+
+def test_the_way_is_what_ssh_itself_makes_of_its_configuration() -> None:
+    plain = Way("192.0.2.7", 2222, "admin", ("~/.ssh/a", "~/.ssh/b"))
+    assert access.way(TOLD) == access.way(f"{TOLD}proxycommand none\n") == plain
+    assert access.way(f"{TOLD}proxycommand nc %h %p\n").proxy == "nc %h %p"
+
+
 @pytest.mark.parametrize(
-    ("more", "proxy"),
+    ("told", "hops"),
     [
-        ("", ""),
-        ("proxyjump admin@gate:2200\n", "ssh -o BatchMode=yes -W %h:%p admin@gate:2200"),
-        ("proxyjump none\nproxycommand nc %h %p\n", "nc %h %p"),
-        ("proxycommand none\n", ""),
+        ("", []),
+        ("proxyjump none\n", []),
+        ("proxyjump admin@gate:2200\n", ["ssh://admin@gate:2200"]),
+        ("proxyjump a,ssh://b\n", ["ssh://a", "ssh://b"]),
     ],
 )
-def test_the_way_is_what_ssh_itself_makes_of_its_configuration(more: str, proxy: str) -> None:
-    assert access.way(Access("there"), f"user admin\nhostname 192.0.2.7\nport 2222\n{more}") == Way(
-        "192.0.2.7", 2222, proxy
+def test_the_machines_on_the_way_are_told_as_ssh_takes_them(told: str, hops: list[str]) -> None:
+    assert access.jumps_of(TOLD + told) == hops
+
+
+def test_ssh_is_asked_where_it_goes_and_by_which_machines(tmp_path: Path) -> None:
+    config = tmp_path / "a b"
+    config.write_text(
+        "Host there\n HostName 192.0.2.7\n ProxyJump gate\nHost gate\n HostName 192.0.2.8\n User g\n"
     )
+    found = access.resolved(dataclasses.replace(NODE, ssh=Access("there", port=2222, config=str(config))))
+    assert (found.host, found.port) == ("192.0.2.7", 2222)
+    assert [(jump.host, jump.port, jump.user, jump.jumps) for jump in found.jumps] == [
+        ("192.0.2.8", 22, "g", ())
+    ]
 
 
-def test_the_machine_on_the_way_is_found_in_the_same_configuration() -> None:
-    told = "hostname h\nport 22\nproxyjump gate\n"
-    assert access.way(Access("there", config="/c"), told).proxy == "ssh -F /c -o BatchMode=yes -W %h:%p gate"
-
-
-def test_ssh_is_asked_where_it_goes() -> None:
-    direct = dataclasses.replace(NODE, ssh=Access("192.0.2.7", port=2222))
-    assert access.resolved(direct) == Way("192.0.2.7", 2222, "")
+def asked(config: Path, host: str) -> dict[str, str]:
+    """What ssh makes of the lab's configuration."""
+    words = ["ssh", "-F", str(config), "-G", host]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    return dict(line.split(" ", 1) for line in said.splitlines())
 
 
 def test_the_lab_goes_the_same_way_as_vagrant_and_knows_the_machine_by_its_key(tmp_path: Path) -> None:
-    text = access.ssh_config({"n1": Way("192.0.2.7", 2222, "nc %h %p"), "n2": Way("192.0.2.8", 22, "")})
-    (tmp_path / "config").write_text(text)
-    words = ["ssh", "-F", str(tmp_path / "config"), "-G", "n1"]
-    found = dict(
-        line.split(" ", 1)
-        for line in subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
-    )
-    assert (found["hostname"], found["port"], found["user"]) == ("192.0.2.7", "2222", "vagrant")
-    assert (found["stricthostkeychecking"], found["proxycommand"]) == ("true", "nc %h %p")
-    assert found["userknownhostsfile"] == str(access.known_hosts())
-    assert text.count("ProxyCommand") == 1
+    gate = Way("192.0.2.9", 22, "g", ("/key of mine",), "/known")
+    ways = {"n1": Way("192.0.2.7", 2222, "admin", jumps=(gate,)), "n2": Way("h", 22, "a", proxy="nc %h %p")}
+    config = tmp_path / "config"
+    config.write_text(access.ssh_config(ways))
+    first, second, on_the_way = (asked(config, host) for host in ("n1", "n2", "n1-via-1"))
+    assert (first["hostname"], first["port"], first["user"]) == ("192.0.2.7", "2222", "vagrant")
+    assert (first["stricthostkeychecking"], first["proxyjump"]) == ("true", "n1-via-1")
+    assert (first["userknownhostsfile"], first["passwordauthentication"]) == (str(access.known_hosts()), "no")
+    assert (second["user"], second["proxycommand"]) == ("vagrant", "nc %h %p")
+    assert (on_the_way["user"], on_the_way["identityfile"]) == ("g", "/key of mine")
+    assert on_the_way["userknownhostsfile"] == "/known"
+
+
+def test_fabric_takes_the_same_way(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(access.ssh_config({"n1": Way("192.0.2.7", 2222, jumps=(Way("192.0.2.9", 22, "g"),))}))
+    access.known_hosts().parent.mkdir()
+    access.known_hosts().write_text(f"[192.0.2.7]:2222 {KEY_LINE}\n")
+    shell = SshShell("n1", config)
+    gateway = shell._connection.gateway
+    assert (gateway.host, gateway.port, gateway.user) == ("192.0.2.9", 22, "g")
+    assert (shell._connection.host, shell._connection.port) == ("192.0.2.7", 2222)
 
 
 def test_a_machine_is_known_on_the_way_to_it_and_at_its_address() -> None:
-    assert access.known(Way("h", 22, ""), "10.0.0.2", KEY) == [f"h {KEY}", f"10.0.0.2 {KEY}"]
-    assert access.known(Way("h", 2222, ""), "10.0.0.2", KEY)[0] == f"[h]:2222 {KEY}"
-    assert access.known(Way("10.0.0.2", 22, ""), "10.0.0.2", KEY) == [f"10.0.0.2 {KEY}"]
+    assert access.known(Way("h", 22), "10.0.0.2", KEY) == [f"h {KEY}", f"10.0.0.2 {KEY}"]
+    assert access.known(Way("h", 2222), "10.0.0.2", KEY)[0] == f"[h]:2222 {KEY}"
+    assert access.known(Way("10.0.0.2", 22), "10.0.0.2", KEY) == [f"10.0.0.2 {KEY}"]
 
 
 def scanned(patch: pytest.MonkeyPatch, **others: str) -> None:
@@ -110,7 +139,7 @@ def scanned(patch: pytest.MonkeyPatch, **others: str) -> None:
 
 
 def remembered() -> None:
-    ways = {node.name: Way(node.name, 22, "") for node in LAB.nodes}
+    ways = {node.name: Way(node.name, 22) for node in LAB.nodes}
     access.remember(LAB, ways, {node.name: KEY for node in LAB.nodes})
 
 
