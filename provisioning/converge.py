@@ -14,6 +14,7 @@ from lab.shell import CommandFailed, Shell, in_parallel
 from provisioning.resources import Resource
 
 APPLY_TIMEOUT = 300.0
+INSTALL_TIMEOUT = 1800.0  # packages come from outside
 FEW = 5
 KEEP = f"/var/lib/{MARK}/keep"  # lab/providers/own/keep.sh
 SCRIPT_LIMIT = 60_000  # Linux takes 128 KiB in one argument, quoting included
@@ -90,7 +91,9 @@ def apply(shell: Shell, changes: Sequence[Change]) -> None:
 
 
 def _apply(shell: Shell, changes: Sequence[Change]) -> None:
-    result = shell.run(script(changes), timeout=APPLY_TIMEOUT, check=False)
+    installs = any(change.key.startswith("package:") for change in changes)
+    timeout = INSTALL_TIMEOUT if installs else APPLY_TIMEOUT
+    result = shell.run(script(changes), timeout=timeout, check=False)
     if result.exit != 0:
         seen = [line for line in result.stdout.splitlines() if line.startswith("@@ ")]
         what = seen[-1][3:] if seen else "nothing was begun"
