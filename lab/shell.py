@@ -142,7 +142,7 @@ class SshShell:
         return result
 
     def _cut(self, script: str, timeout: float, took: float, seen: str) -> LabError:
-        """Why there is no exit code: its time was over, which fabric does not always tell; or the connection."""
+        """Why there is no exit code: the time was over, which fabric may not tell, or the connection was."""
         if took >= stretched(timeout):
             return unfinished(self.node, script, timeout, seen)
         return LabError("the SSH connection broke", node=self.node, last_seen=seen[-600:])
