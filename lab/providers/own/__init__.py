@@ -76,7 +76,7 @@ def look(node: Node) -> facts.Facts:
 
 def claim(lab: Lab, node: Node) -> None:
     keep = f"keep={shlex.quote(script('keep.sh'))}\n"
-    access.run(node, keep + script("claim.sh"), lab.name, keys.public().read_text().strip())
+    access.run(node, keep + script("claim.sh"), lab.name, node.name, keys.public().read_text().strip())
 
 
 def script(name: str) -> str:

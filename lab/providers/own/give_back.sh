@@ -47,7 +47,9 @@ disable_units() { noted unit | while read -r _ name enabled _; do [ "$enabled" =
 put_back() { # KIND NAME: one line of the record
   case $1 in
     new) rm -rf --one-file-system "${2:?}" ;;
-    old) [ ! -e "$home/before$2" ] || { rm -rf "${2:?}" && cp -a "$home/before$2" "$2"; } ;;
+    # In place where it cannot be replaced, as a file that is mounted.
+    old) cp -aT --remove-destination "$home/before$2" "$2" 2>/dev/null || cp -aT "$home/before$2" "$2" ;;
+    hostname) hostname "$2" ;;
     user)
       quiet pkill -KILL -u "$2"
       ! quiet id -u "$2" || userdel --remove "$2" 2>/dev/null
