@@ -34,5 +34,9 @@ fi
 
 # What no resource of provisioning makes, and the lab writes all the same.
 for place in /lab-cache /vagrant /data /run/bluegreen-lab /var/lib/lab-faults; do $home/keep "folder:$place"; done
-[ -e $home/removable ] || apt-get -s autoremove 2>/dev/null | awk '/^Remv/ { print $2 }' >$home/removable
+as_if_alone="-o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false"
+if [ ! -e $home/removable ]; then # what could be removed already stays: it is somebody's
+  # shellcheck disable=SC2086
+  apt-get -s $as_if_alone autoremove 2>/dev/null | awk '/^Remv/ { print $2 }' >$home/removable
+fi
 echo "$lab" >$home/name # last: now it is the lab's

@@ -15,6 +15,8 @@ if [ "$(cut -d ' ' -f 2 "$home/owner")" != "$(cut -d ' ' -f 2 <<<"$key")" ] && [
   exit 78
 fi
 
+# A library counts as needed only by what depends on it, as in claim.sh.
+as_if_alone="-o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false"
 failed=no
 try() { "$@" || { echo "failed: $*" >&2; failed=yes; }; }
 quiet() { "$@" >/dev/null 2>&1; }
@@ -79,7 +81,8 @@ remove_packages() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get purge -qqy "${names[@]}" >/dev/null || return
   # What came with them, and nothing that could have been removed before.
-  apt-get -s autoremove | awk '/^Remv/ { print $2 }' | grep -vxFf "$home/removable" | xargs -r apt-get purge -qqy >/dev/null
+  # shellcheck disable=SC2086
+  apt-get -s $as_if_alone autoremove | awk '/^Remv/ { print $2 }' | grep -vxFf "$home/removable" | xargs -r apt-get purge -qqy >/dev/null
   noted purged | cut -d ' ' -f 2 | xargs -r rm -rf --one-file-system
 }
 

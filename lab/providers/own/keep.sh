@@ -38,7 +38,7 @@ package() { # NAME...: those that are not installed
     if dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed'; then continue; fi
     note "package $name"
     if [ "$name" = docker.io ]; then # the engine's own, which its package leaves behind
-      for place in /var/lib/docker /var/lib/containerd; do [ -e $place ] || note "purged $place"; done
+      for place in /var/lib/docker /var/lib/containerd /etc/docker; do [ -e $place ] || note "purged $place"; done
     fi
   done
 }
