@@ -132,14 +132,11 @@ def test_machines_can_be_given_back_when_this_checkouts_key_is_gone(machines: Ma
     assert {words[0] for _, _, words in machines.ran} == {"-"}
 
 
-@pytest.mark.parametrize(
-    "error", [LabError("exit 78 on the machine", last_seen="it belongs to the lab theirs")]
-)
 def test_a_machine_of_somebody_elses_stays_and_is_told(
-    machines: Machines, monkeypatch: pytest.MonkeyPatch, error: LabError
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuses(*words: object, **options: object) -> str:
-        raise error
+        raise LabError("exit 78 on the machine", last_seen="it belongs to the lab theirs")
 
     monkeypatch.setattr(access, "run", refuses)
     assert own.remove(LAB, quiet)[0] == "swarm-master: exit 78 on the machine; it belongs to the lab theirs"
