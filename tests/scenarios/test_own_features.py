@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -56,9 +55,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> str:
     (folder / "ours.feature").write_text(textwrap.dedent(FEATURE))
     (folder / "test_ours.py").write_text('from pytest_bdd import scenarios\n\nscenarios(".")\n')
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-o", f"cache_dir={folder}/cache", folder],
+        # as .venv/bin/pytest does it
+        [sys.executable, "-I", "-m", "pytest", "-c", "pyproject.toml", "-o", f"cache_dir={folder}/c", folder],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
