@@ -145,13 +145,13 @@ class Played:
         return (self.place / "noted").read_text().splitlines()
 
 
-def play(place: Path, number: str = "2") -> Played:
+def play(place: Path, number: str = "2", *words: str) -> Played:
     (place / "conftest.py").write_text(textwrap.dedent(CONFTEST))
     (place / "small.feature").write_text(textwrap.dedent(FEATURE))
     (place / "test_small.py").write_text("from pytest_bdd import scenarios\nscenarios('.')\n")
     (place / "up-").touch()  # the first lab is there
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", number, "--junitxml=junit.xml"],
+        [sys.executable, "-m", "pytest", "-n", number, "--junitxml=junit.xml", *words],
         cwd=place,
         env={**os.environ, "PYTHONPATH": str(ROOT), environment.LAB: ""},
         capture_output=True,
