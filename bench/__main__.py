@@ -27,6 +27,7 @@ from lab import config, engine, environment, machines
 from lab.clients.jenkins import JenkinsClient
 from lab.errors import ConfigError
 from lab.model import Lab
+from lab.providers import containers
 
 LAB = str(Path(sys.executable).with_name("lab"))
 
@@ -152,7 +153,7 @@ def _recoveries(
 
 def down_and_up(lab: Lab) -> list[Figure]:
     down = seconds(lambda: lab_command("down"))
-    left = machines.marked(lab)
+    left = containers.marked(lab)
     bare = seconds(lambda: machines.up(lab))
     lab_command("down")
     warm = seconds(lambda: lab_command("up"))

@@ -16,7 +16,7 @@ from lab.clients.consul import ConsulClient
 from lab.clients.swarm import SwarmClient
 from lab.errors import LabError
 from lab.labs import Found
-from lab.model import Lab, Service, other
+from lab.model import OWN_HOSTS, Lab, Service, other
 from provisioning import health
 
 
@@ -24,7 +24,7 @@ def closing(lab: Lab) -> None:
     """Where everything is, what to paste, what to try next."""
     address, service = lab.master.address, lab.main_service
     beside = f"-n {lab.name} " if named.chosen() else ""
-    shell = f"lab {beside}ssh" if beside else "vagrant ssh"
+    shell = f"lab {beside}ssh" if beside or lab.provider == OWN_HOSTS else "vagrant ssh"
     click.echo(
         f"""
 {service.name:<15} {lab.public_address(service)}
