@@ -5,39 +5,24 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
 import faults
-from cli import doctor, fault, report, screens, soak
-from cli.options import WAIT
+from cli import bundle, doctor, fault, report, screens, soak
+from cli.options import BUNDLE_FILE, WAIT
+from cli.progress import Progress, console
 from deployments import bring_up, by_hand
 from lab import config, engine, environment, labs, machines, named, network, owner, waiting
-from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, printable
+from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest
 from lab.model import Lab
 from lab.shell import Shell
 from provisioning import build, provision
 from provisioning.stages import healths
 
-console = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
 INTERRUPTED = "interrupted; what was made stays: `lab up` goes on from there, `lab down` removes it"
-
-
-class Progress:
-    """Lines with the seconds since the start, on stderr."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
-    def __call__(self, line: str) -> None:
-        console.print(f"[dim]{time.monotonic() - self._start:6.1f} s[/dim]  {escape(printable(line))}")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,14 +51,17 @@ def _shells(lab: Lab) -> Mapping[str, Shell]:
 
 
 @cli.command()
+@click.option("--bundle", "file", type=BUNDLE_FILE, help="Take all from this file, nothing from a network.")
+@click.option("--from", "url", metavar="URL", help="The same from `lab bundle serve`: http://HOST:PORT.")
 @click.pass_obj
-def up(lab: Lab) -> None:
+def up(lab: Lab, file: Path | None, url: str | None) -> None:
     """Bring the lab up, or mend what is down; a healthy lab is left as it is."""
     say = Progress()
+    source = bundle.source(file, url)
     with owner.held(say, wait=True):
         network.settle(config.read(config.lab_file()))
         lab = config.load()
-        bring_up.bring_up(lab, say)
+        bring_up.bring_up(lab, say, source)
     screens.closing(lab)
 
 
@@ -217,6 +205,7 @@ def reset(lab: Lab, wait: bool) -> None:
         faults.reset(lab, shells, say)
 
 
+cli.add_command(bundle.bundle)
 cli.add_command(doctor.doctor)
 cli.add_command(fault.fault)
 cli.add_command(report.report)

@@ -10,19 +10,23 @@ from lab.clients.consul import ConsulClient
 from lab.model import OWN_HOSTS, Lab
 from lab.shell import Shell
 from provisioning import build, doctor, health, provision, supply
+from provisioning.bundle import taking
 from provisioning.stages import healths
 
 Say = Callable[[str], None]
 
 
-def bring_up(lab: Lab, say: Say) -> None:
+def bring_up(lab: Lab, say: Say, bundle: str = "") -> None:
     """Bring the lab up, or mend what is down; a healthy lab is left as it is.
 
-    Raises HostError before anything is made on a host that cannot, TimedOut or LabError afterwards.
+    With a bundle, a file or the address of a server, nothing is built or fetched from elsewhere. Raises
+    HostError before anything is made on a host that cannot, TimedOut or LabError afterwards.
     """
+    if bundle:
+        taking.take_in(lab, bundle, say)  # first: a host that has all of it needs less
     doctor.refuse(lab)
     network.refuse_clash(lab)
-    build.make(lab, say)
+    build.make(lab, say, bundle)
     say("artifacts and images are ready")
     start_machines(lab, say)
     shells = machines.shells(lab)
