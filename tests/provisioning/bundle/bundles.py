@@ -11,11 +11,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import IO
+from typing import IO, NoReturn
 
-from lab import config
-from provisioning.build import Thing
-from provisioning.bundle import manifest, serve
+import pytest
+
+from lab import config, engine
+from provisioning import build
+from provisioning.build import Thing, images
+from provisioning.bundle import debs, making, manifest, serve
 
 LAB = config.load(config.LAB_FILE)
 NODE = b"the node image " * 1000
@@ -122,3 +125,35 @@ def served(file: Path) -> Iterator[tuple[str, serve.Server]]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def forbidden(*words: object) -> NoReturn:
+    raise AssertionError("a unit test reached for the real engine")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    made = Machine(tmp_path / "cache", Engine())
+    monkeypatch.setenv("LAB_CACHE", str(made.cache))
+    monkeypatch.setattr(build, "things", made.things)
+    monkeypatch.setattr(build, "make", lambda lab, say, bundle="": None)
+    monkeypatch.setattr(engine, "connect", forbidden)
+    monkeypatch.setattr(images, "saved_node", made.engine.save)
+    monkeypatch.setattr(images, "load_node", made.engine.load)
+    monkeypatch.setattr(debs, "fetch", partial(_written, "rsync_3.2.7-1_amd64.deb"))
+    monkeypatch.setattr(making, "fetch_wheels", partial(_written, f"docker-7.2.0-py3-none-{'any.' * 30}whl"))
+    made.fill()
+    return made
+
+
+def _written(name: str, folder: Path) -> None:
+    (folder / name).write_bytes(name.encode() * 100)
+
+
+@pytest.fixture
+def bundle(machine: Machine, tmp_path: Path) -> Path:
+    """A bundle of the machine, which then has nothing any more."""
+    file = tmp_path / "lab.bundle"
+    making.create(LAB, file, lambda _: None)
+    machine.empty()
+    return file
