@@ -12,6 +12,7 @@ from lab import config, engine, machines, network
 from lab.clients.consul import ConsulClient
 from lab.errors import HostError
 from provisioning import build, doctor, health, provision
+from provisioning.bundle import taking
 
 LAB = config.load(config.LAB_FILE)
 
@@ -55,6 +56,16 @@ def test_the_phases_are_in_their_order(done: list[str]) -> None:
         *("baseline.first_release", "books.ensure", "health.wait"),
     ]
     assert "starting swarm-node-02" in said and said[-1] == "every component answers"
+
+
+def test_with_a_bundle_it_comes_first_and_what_is_made_knows_of_it(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+    monkeypatch.setattr(taking, "take_in", lambda lab, source, say: done.append("take_in"))
+    monkeypatch.setattr(build, "make", lambda lab, say, bundle: given.append(bundle))
+    bring_up.bring_up(LAB, lambda _: None, "lab.bundle")
+    assert done[:2] == ["take_in", "doctor.refuse"] and given == ["lab.bundle"]
 
 
 def test_books_are_not_touched_where_a_color_is_live(

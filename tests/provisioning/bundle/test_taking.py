@@ -136,7 +136,8 @@ def test_a_bundle_on_a_full_disk_is_not_written_and_the_old_one_stays(
 ) -> None:
     (tmp_path / "x").write_text("the old one")
     before = machine.content()
-    monkeypatch.setattr(tarfile.TarFile, "addfile", full)
+    entry = making._entry
+    monkeypatch.setattr(making, "_entry", lambda name, size: full() if size > 1000 else entry(name, size))
     with pytest.raises(HostError, match="the disk is full"):
         making.create(LAB, tmp_path / "x", quiet)
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["x"]
