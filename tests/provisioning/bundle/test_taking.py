@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import shutil
-import tarfile
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
