@@ -30,6 +30,7 @@ ODD = (
 )
 COMMANDS = (
     *("deploy ODD 1.1", "deploy books-service ODD", "logs ODD", "ssh ODD", "exec ODD -- true", "report ODD"),
+    *("report --story ODD", "report --story --scenario ODD"),
     *("status --format ODD", "ODD", "fault inject ODD nginx", "fault inject stop nginx --seconds ODD"),
     *("fault heal ODD", "fault inject loss any-node percent=ODD", "fault inject loss any-node ODD"),
     *("soak --seed ODD", "soak --minutes ODD", "--lab-file ODD status"),
