@@ -36,6 +36,7 @@ HEALING_LOG = "watchers.log"
 KEYWORD = re.compile(r"^(Given|When|Then|And|But) +")
 DURATION = re.compile(r" for (up to )?[0-9.]+ seconds?$")
 TOGETHER = 1.0  # seconds: what becomes of a node's containers within it is one moment
+RESULT = re.compile(r": build ([0-9]+): \w+$")  # what the script says of a build that ended
 MOST_TEXT = 140  # characters of a line of a log
 UNDONE = "the fault is undone by those who made it"
 CHECKS = {"passing": "passes", "warning": "warns", "critical": "fails (critical)", "": "is gone"}
@@ -165,7 +166,7 @@ def seen(clock: Clock) -> tuple[list[Moment], list[Moment]]:
         if not isinstance(entry, Seen) or entry.first or entry.at < clock.zero:
             continue
         moment = _moment(entry, entry.at - clock.zero)
-        if moment is not None:
+        if moment is not None and not _is_told(clock, moment):
             shows = isinstance(entry, CheckChange | Silence) and entry.now in BAD - {""}
             (noticed if shows else changed).append(moment)
     for moment, shows in _containers(clock):
@@ -186,6 +187,13 @@ def _moment(entry: Seen, at: float) -> Moment | None:
     if isinstance(entry, LogLine) and entry.source.endswith(HEALING_LOG) and entry.short():
         return Moment(at, HEALING, STAMP.sub("", entry.text)[:MOST_TEXT])
     return None
+
+
+def _is_told(clock: Clock, moment: Moment) -> bool:
+    """Whether it is a build's result that Jenkins was seen to tell itself."""
+    found = RESULT.search(moment.text) if moment.who == HEALING else None
+    ended = {build.number for build in clock.builds if build.end is not None}
+    return found is not None and int(found[1]) in ended
 
 
 def _build(clock: Clock, build: Build) -> Moment:

@@ -166,6 +166,13 @@ def test_who_mended_is_told_with_builds_script_and_color() -> None:
     }
 
 
+def test_a_build_s_result_is_told_once() -> None:
+    told = [*broken(), script(9, "08:02:37 books: build 14: SUCCESS")]
+    assert any(one.who == HEALING for one in tell(*told).moments)
+    both = tell(*told, build(3, 14, "building"), build(8, 14, "SUCCESS"))
+    assert not any(one.who == HEALING for one in both.moments)
+
+
 def test_the_time_line_has_all_of_it_in_order() -> None:
     assert [one.at for one in HEALED.moments] == sorted(one.at for one in HEALED.moments)
     shown = set(HEALED.noticed.moments) | set(HEALED.mended.moments)
