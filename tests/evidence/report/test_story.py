@@ -249,6 +249,12 @@ def test_no_number_is_the_story_s_own() -> None:
         ),
         ([*broken(), build(20, 3, "building")], "Who mended it was not seen.", "Who mended it was not seen."),
         (
+            [*broken(), build(-3, 2, "building"), build(4, 2, "SUCCESS")],
+            "Who mended it was not seen.",
+            "Who mended it was not seen.",
+        ),
+        ([*broken(), color(20, "blue")], "Who mended it was not seen.", "Who mended it was not seen."),
+        (
             [*broken(), build(3, 3, "building")],
             "Jenkins ran build 3 (its end was not seen).",
             "the lab mended it by itself: users were served again after 13.9 s.",
@@ -269,7 +275,18 @@ def test_no_number_is_the_story_s_own() -> None:
             "users were served again after 13.9 s: by then a fault was being undone.",
         ),
     ],
-    ids=["nobody", "undone", "a script only", "too late", "no end", "two jobs", "undone too", "two faults"],
+    ids=[
+        "nobody",
+        "undone",
+        "a script only",
+        "too late",
+        "begun before",
+        "a color too late",
+        "no end",
+        "two jobs",
+        "undone too",
+        "two faults",
+    ],
 )
 def test_who_mended_is_only_who_was_seen_to_act_in_time(entries: list[Entry], says: str, line: str) -> None:
     told = tell(*entries, users=OUTAGE)
