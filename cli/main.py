@@ -66,14 +66,11 @@ def _shells(lab: Lab) -> Mapping[str, Shell]:
 
 
 @cli.command()
-@click.pass_obj
-def up(lab: Lab) -> None:
+def up() -> None:
     """Bring the lab up, or mend what is down; a healthy lab is left as it is."""
     say = Progress()
     with owner.held(say, wait=True):
-        network.settle(config.read(config.lab_file()))
-        lab = config.load()
-        bring_up.bring_up(lab, say)
+        lab = bring_up.bring_up_chosen(say)
     screens.closing(lab)
 
 

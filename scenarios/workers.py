@@ -14,17 +14,21 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deployments import bring_up
 from evidence import runs
+from evidence.entries import BRING_UP, TAKING_DOWN
+from evidence.journal import Journal
 from evidence.runs import Run
 from faults.harness import Harness
 from lab import config as lab_config
-from lab import environment, labs, machines, named, network, owner
+from lab import environment, labs, machines, named, network, owner, waiting
 from lab.errors import HostError, LabError
 
 LAB_KIB = 1_300 * 1024  # what a lab takes while scenarios are played on it: docs/testing.md
@@ -82,8 +86,11 @@ def is_parallel(config: pytest.Config) -> bool:
 def run_folder(config: pytest.Config) -> Path | None:
     """The folder of the run that a worker joins; None in the main process."""
     told = of_worker(config)
-    if told is None:
-        return None
+    return None if told is None else joined(told)
+
+
+def joined(told: Mapping[str, Any]) -> Path:
+    """The folder of the run that a worker was told of."""
     folder: Path = runs.RUNS / told["run"]
     folder.mkdir(parents=True, exist_ok=True)  # on another host it is not there yet
     return folder
@@ -111,7 +118,21 @@ def lab_command(name: str, *words: str) -> None:
         raise LabError(f"{line} ended with {done.returncode}", last_seen="\n".join(lines), try_next=line)
 
 
+def journal(folder: Path) -> Journal:
+    """The journal of the lab that LAB names, in the folder of a run."""
+    return Journal(runs.journal_of(folder, lab_config.load().name))
+
+
 # --- a worker ---------------------------------------------------------------------------------------------
+
+
+def bring_lab_up(kept: Journal) -> None:
+    """Bring the lab up that LAB names; how long each phase took, and its waits, go into its journal."""
+    waiting.observer = runs.waits_into(kept)
+    try:
+        bring_up.bring_up_chosen(lambda _: None, partial(runs.phase, kept, BRING_UP))
+    finally:
+        waiting.observer = None
 
 
 class Worker:
@@ -119,14 +140,14 @@ class Worker:
 
     def __init__(self, told: dict[str, Any]) -> None:
         os.environ[environment.LAB] = told["lab"]
-        self._told = told
+        self._told, self._folder = told, joined(told)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
         """Its lab is up before its first scenario. Without a lab the whole run ends."""
         try:
             if not is_up():
-                lab_command(named.chosen(), "up")
+                bring_lab_up(journal(self._folder))
         except LabError as error:
             session.shouldfail = f"a worker has no lab\n{error}"
             raise session.Failed(session.shouldfail) from error
@@ -134,10 +155,9 @@ class Worker:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """What a worker on another host leaves goes to the main process with its last word."""
-        folder = run_folder(session.config)
-        if folder is not None and not self._told["is_here"]:
+        if not self._told["is_here"]:
             output: Any = session.config
-            output.workeroutput["left"] = packed(folder)
+            output.workeroutput["left"] = packed(self._folder)
 
 
 def packed(folder: Path) -> bytes:
@@ -239,13 +259,19 @@ class Main:
         cache = self._config.cache
         if cache is not None and self._seconds:
             cache.set(SECONDS, {**cache.get(SECONDS, {}), **self._seconds})
+        kept = [self._journal(name) for name in self._to_take_down]
         with ThreadPoolExecutor(max_workers=4) as pool:
-            list(pool.map(_take_down, self._to_take_down))
+            list(pool.map(_take_down, self._to_take_down, kept))
+
+    def _journal(self, name: str) -> Journal:
+        with named.used(name):
+            return journal(self._run(self._config).folder)
 
 
-def _take_down(name: str) -> None:
+def _take_down(name: str, kept: Journal) -> None:
     try:
-        lab_command(name, "down", "--wait")
+        with runs.phase(kept, TAKING_DOWN):
+            lab_command(name, "down", "--wait")
     except LabError as error:
         print(f"\n{error}", file=sys.stderr)
 

@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from evidence import journal
+from evidence.entries import BRING_UP, TAKING_DOWN, LabPhase, Waited
 from evidence.report import model
 from lab import environment
 from lab.errors import LabError
@@ -68,6 +70,7 @@ CONFTEST = """
     from evidence import archive, journal, runs
     from lab import environment, owner
     from lab.errors import LabError
+    from lab.waiting import wait_until
     from scenarios import plugin, workers
 
     class Nothing:
@@ -86,16 +89,21 @@ CONFTEST = """
 
     def lab_command(name, *words):
         note(name, *words)
-        note("held by", json.loads(owner.file().read_text())["command"]) if words == ("up",) else None
+
+    def bring_up(say, phase):
+        note(os.environ["LAB"], "up")
+        note("held by", json.loads(owner.file().read_text())["command"])
         if (here / "no lab").exists():
             raise LabError("the lab does not come up", try_next="lab doctor")
-        (here / f"up-{name}").touch()
+        with phase("machines"):
+            wait_until(lambda: True, 1, "SSH on every node")
+        (here / ("up-" + os.environ["LAB"])).touch()
 
     def collect(lab, run, scenario):
         note("evidence of", scenario.name)
         return run / "evidence.tar.gz"
 
-    archive.collect, workers.lab_command = collect, lab_command
+    archive.collect, workers.lab_command, workers.bring_up.bring_up_chosen = collect, lab_command, bring_up
     def is_up():
         if (here / "no engine").exists():
             raise LabError("no Docker engine answers", try_next="lab/host.sh")
@@ -193,6 +201,18 @@ def test_the_crash_of_a_worker_is_a_failure_with_evidence_and_its_lab_is_healed(
 def test_only_the_lab_that_the_run_brought_up_is_taken_down(played: Played) -> None:
     commands = [line for line in played.noted if line.startswith("bluegreen-lab")]
     assert commands == ["bluegreen-lab-2 up", "bluegreen-lab-2 down --wait"]
+
+
+def test_the_bring_up_of_a_lab_its_waits_and_its_end_are_among_where_the_time_went(played: Played) -> None:
+    (folder,) = (played.place / "runs").iterdir()
+    parts = {row.part: row.times for row in model.load(folder).spending.rows if not row.what}
+    assert (parts[BRING_UP], parts[TAKING_DOWN]) == (1, 1)
+    kept = journal.read(folder / "journal-bluegreen-lab-2.jsonl")
+    assert [(one.kind, one.facts()["what"]) for one in kept if isinstance(one, LabPhase | Waited)] == [
+        ("wait", "SSH on every node"),
+        (BRING_UP, "machines"),
+        (TAKING_DOWN, ""),
+    ]
 
 
 def test_a_worker_holds_its_lab_in_the_name_of_the_run(played: Played) -> None:
