@@ -16,6 +16,7 @@ import pytest
 from lab import engine, environment, machines, named, owner
 from lab.model import Lab
 
+pytestmark = pytest.mark.usefixtures("one_baseline")
 LAB = str(Path(sys.executable).with_name("lab"))
 ELSEWHERE = "http://192.0.2.1:1"  # nobody is there
 # Other tools' variables, a row a tool: none of them may matter.
