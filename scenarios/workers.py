@@ -1,12 +1,14 @@
 """Features in parallel: each worker of pytest-xdist plays its scenarios on a lab of its own.
 
 The main process gives each worker the name of a lab and the folder of the run. A worker whose lab is not up
-brings it up. In the end the labs that the run brought up on this host are taken down.
-`names`, `fitting`, `needed` and `ordered` decide and are pure.
+brings it up. In the end the labs that the run brought up are taken down: those of this checkout by the main
+process, those of another checkout, which is most often on another host, by their workers.
+What decides, above all `names`, `fitting` and `ordered`, is pure.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import subprocess
@@ -35,6 +37,10 @@ LAB_KIB = 1_300 * 1024  # what a lab takes while scenarios are played on it: doc
 LABS_A_CORE = 1  # a deployment by Ansible keeps one busy
 SECONDS = "lab/seconds"  # pytest's cache: node id -> how long it took the last time
 LAST_LINES = 15
+MADE_BY = "made-by"  # in a lab's state: the run that brought it up, and takes it down in the end
+NO_FOLDER = "pyexecnetcache"  # where xdist's workers on another host are unless one says so
+ALONE = "features/chaos/crash"  # what is played alone
+WHY_ALONE = "it cuts commands at moments of a quiet machine, and an `up` that was cut may move a lab"
 
 
 # --- deciding ---------------------------------------------------------------------------------------------
@@ -45,6 +51,13 @@ def names(first: str, chosen: str) -> Iterator[str]:
     yield chosen
     for number in count(2):
         yield f"{first}-{number}"
+
+
+def names_there(first: str, place: str) -> Iterator[str]:
+    """The labs of a run in another checkout: no other checkout of its host calls its labs so. Pure."""
+    own = hashlib.sha256(place.encode()).hexdigest()[:4]
+    for number in count(1):
+        yield f"{first}-{own}-{number}"
 
 
 def fitting(available_kib: int, up: int) -> int:
@@ -60,6 +73,17 @@ def chosen_by(available_kib: int, up: int, cores: int) -> int:
 def ordered(items: Sequence[pytest.Item], seconds: Mapping[str, float]) -> list[pytest.Item]:
     """The longest first, by what each took the last time; one that is new is taken for long. Pure."""
     return sorted(items, key=lambda item: -seconds.get(item.nodeid, float("inf")))
+
+
+def is_alone(path: Path) -> bool:
+    """Whether the tests of a file, or of a folder, are not played beside other labs. Pure."""
+    return f"/{ALONE}/" in f"{path.as_posix()}/"
+
+
+def paths(words: Sequence[str], folder: Path) -> list[Path]:
+    """Those of pytest's words that are files or folders, seen from a folder; also before a `::`."""
+    found = (folder / word.partition("::")[0] for word in words)
+    return [path for path in found if os.path.exists(path)]  # which a word too long for a path is not
 
 
 def available_kib(meminfo: str) -> int:
@@ -81,6 +105,16 @@ def of_worker(config: pytest.Config) -> dict[str, Any] | None:
 def is_parallel(config: pytest.Config) -> bool:
     """Whether this is the main process of a run whose scenarios are played by workers."""
     return of_worker(config) is None and config.pluginmanager.hasplugin("dsession")
+
+
+def is_here(spec: Any) -> bool:
+    """Whether a worker of this spec of execnet's is of this checkout, and so shares its state. Pure."""
+    return bool(spec.popen) and not spec.chdir
+
+
+def place_of(spec: Any) -> str:
+    """Where a worker is that is not here, in words. Pure."""
+    return " in ".join(filter(None, (spec.ssh or spec.socket or "this host", spec.chdir)))
 
 
 def run_folder(config: pytest.Config) -> Path | None:
@@ -123,6 +157,23 @@ def journal(folder: Path) -> Journal:
     return Journal(runs.journal_of(folder, lab_config.load().name))
 
 
+def heal_after_crash(folder: Path) -> None:
+    """Keep what a worker was at when it died; then heal what it had broken. Raises LabError."""
+    lab = lab_config.load()
+    with owner.held(print, wait=True):
+        Run(lab, "", joined=folder).keep_evidence_of_cut()
+        Harness(lab, machines.shells(lab)).heal_all()
+
+
+def take_down(name: str, kept: Journal) -> None:
+    """Take a lab down; what goes wrong is told, since the run has ended."""
+    try:
+        with runs.phase(kept, TAKING_DOWN):
+            lab_command(name, "down", "--wait")
+    except LabError as error:
+        print(f"\n{error}", file=sys.stderr)
+
+
 # --- a worker ---------------------------------------------------------------------------------------------
 
 
@@ -142,22 +193,44 @@ class Worker:
         os.environ[environment.LAB] = told["lab"]
         self._told, self._folder = told, joined(told)
 
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.option.seed = self._told["seed"]  # one that was not typed is the main process's
+        if self._told["after_crash"]:
+            config.option.wait = True  # the one that died may still be about to let go of the lab
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            if is_alone(item.path):
+                item.add_marker(pytest.mark.skip(reason=f"played without -n: {WHY_ALONE}"))
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
         """Its lab is up before its first scenario. Without a lab the whole run ends."""
         try:
             if not is_up():
+                self._note_who_made_it()
                 bring_lab_up(journal(self._folder))
+            if self._told["after_crash"]:
+                heal_after_crash(self._folder)
         except LabError as error:
             session.shouldfail = f"a worker has no lab\n{error}"
             raise session.Failed(session.shouldfail) from error
         return (yield)
 
+    def _note_who_made_it(self) -> None:
+        # On the disk, since the worker that takes the lab down may be another one.
+        environment.lab_state().mkdir(parents=True, exist_ok=True)
+        (environment.lab_state() / MADE_BY).write_text(self._told["run"])
+
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """What a worker on another host leaves goes to the main process with its last word."""
-        if not self._told["is_here"]:
-            output: Any = session.config
-            output.workeroutput["left"] = packed(self._folder)
+        """In another checkout: its lab is taken down, and what it leaves goes to the main process."""
+        if self._told["is_here"]:
+            return
+        made_by = environment.lab_state() / MADE_BY
+        if made_by.exists() and made_by.read_text() == self._told["run"]:
+            take_down(named.chosen(), journal(self._folder))
+        output: Any = session.config
+        output.workeroutput["left"] = packed(self._folder)
 
 
 def packed(folder: Path) -> bytes:
@@ -184,10 +257,11 @@ class Main:
         self._config, self._run = config, run
         # One at a time, so that none waits behind a long one while another worker has nothing to do.
         config.option.maxschedchunk = config.option.maxschedchunk or 1
-        first = lab_config.load().name
-        self._names = names(first, named.chosen())
-        self._free: list[str] = []
+        self._first = lab_config.load().name
+        self._names: dict[str, Iterator[str]] = {}  # place -> its labs
+        self._free: dict[str, list[str]] = {}  # place -> those whose worker has ended
         self._labs: dict[str, str] = {}  # worker -> its lab
+        self._crashed: set[str] = set()  # labs of other places whose worker died, until another has them
         self._to_take_down: list[str] = []
         self._seconds: dict[str, float] = {}
 
@@ -199,11 +273,36 @@ class Main:
         return chosen
 
     def pytest_xdist_setupnodes(self, specs: Sequence[Any]) -> None:
+        typed = paths([str(word) for word in self._config.invocation_params.args], Path.cwd())
+        if any(map(is_alone, typed)):
+            raise pytest.UsageError(f"{ALONE} is played without -n: {WHY_ALONE}\n  try next:  make crash")
+        here = sum(map(is_here, specs))
+        if here < len(specs):
+            self._prepare_others(specs, typed)
+        if here:
+            self._refuse_what_cannot_be(here)
+
+    def _prepare_others(self, specs: Sequence[Any], typed: Sequence[Path]) -> None:
+        """Nothing is copied to another checkout, as xdist would: it is there, and has its own pytest."""
+        if any(spec.chdir == NO_FOLDER for spec in specs):
+            raise pytest.UsageError(
+                "in which folder another host has its checkout was not said\n"
+                "  try next:  --tx ssh=HOST//chdir=FOLDER//python=FOLDER/.venv/bin/python"
+            )
+        if typed:
+            raise pytest.UsageError(
+                f"{typed[0]} is of this checkout, and workers of another one do not find it\n"
+                "  try next:  -o testpaths='features/article features/healing', -k for some of these, and"
+                " --option=FILE"
+            )
+        manager: Any = self._config.pluginmanager.getplugin("dsession")
+        manager.nodemanager.roots.clear()
+
+    def _refuse_what_cannot_be(self, here: int) -> None:
         try:
             is_up()  # an engine that does not answer is told before any worker begins
         except LabError as error:
             raise pytest.UsageError(str(error)) from error
-        here = sum(bool(spec.popen) for spec in specs)
         fit = fitting(_available_kib(), self._up())
         if here > fit:
             raise pytest.UsageError(
@@ -218,37 +317,55 @@ class Main:
             return 0
 
     def pytest_configure_node(self, node: Any) -> None:
-        name = self._free.pop(0) if self._free else next(self._names)
-        self._labs[node.gateway.id] = name
-        is_here = bool(node.gateway.spec.popen)
-        if is_here:
+        spec = node.gateway.spec
+        name = self._labs[node.gateway.id] = self._next_lab(spec)
+        if is_here(spec):
             with named.used(name):
                 if not is_up() and name not in self._to_take_down:
                     self._to_take_down.append(name)
         node.workerinput |= {
             "lab": name,
-            "is_here": is_here,
+            "is_here": is_here(spec),
+            "after_crash": name in self._crashed,
             "run": self._run(self._config).folder.name,
-            "seconds": self._config.cache.get(SECONDS, {}) if self._config.cache else {},
+            "seed": self._config.getoption("--seed", default=None),
+            "seconds": self._remembered(),
         }
+        self._crashed.discard(name)
+
+    def _next_lab(self, spec: Any) -> str:
+        """One whose worker has ended, or the next name there is at this place."""
+        place = "" if is_here(spec) else place_of(spec)
+        if self._free.get(place):
+            return self._free[place].pop(0)
+        if place not in self._names:
+            new = names_there(self._first, place) if place else names(self._first, named.chosen())
+            self._names[place] = new
+        return next(self._names[place])
 
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        name = self._labs.pop(node.gateway.id)
-        self._free.append(name)
+        spec, name = node.gateway.spec, self._labs.pop(node.gateway.id)
+        place = "" if is_here(spec) else place_of(spec)
+        self._free.setdefault(place, []).append(name)
         output = getattr(node, "workeroutput", None) or {}
         if "left" in output:
             unpack(output["left"], self._run(self._config).folder)
-        if error and node.gateway.spec.popen:
-            with named.used(name):
-                self._after_crash()
+        if error:
+            self._after_crash(name, place)
 
-    def _after_crash(self) -> None:
-        """The evidence of what a worker was at when it died; then what it had broken is healed."""
-        lab = lab_config.load()
+    def _after_crash(self, name: str, place: str) -> None:
+        """Here the lab is healed at once; elsewhere by the worker that comes in place of the dead one."""
+        if place:
+            self._crashed.add(name)
+            print(
+                f"\na worker on {place} died: the next one there heals its lab\n"
+                f"  if none comes:  lab -n {name} fault heal --all, there",
+                file=sys.stderr,
+            )
+            return
         try:
-            with owner.held(print, wait=True):
-                Run(lab, "", joined=self._run(self._config).folder).keep_evidence_of_cut()
-                Harness(lab, machines.shells(lab)).heal_all()
+            with named.used(name):
+                heal_after_crash(self._run(self._config).folder)
         except LabError as failed:
             print(f"\nafter the crash of a worker: {failed}", file=sys.stderr)
 
@@ -256,24 +373,22 @@ class Main:
         self._seconds[report.nodeid] = self._seconds.get(report.nodeid, 0.0) + report.duration
 
     def pytest_sessionfinish(self) -> None:
-        cache = self._config.cache
-        if cache is not None and self._seconds:
-            cache.set(SECONDS, {**cache.get(SECONDS, {}), **self._seconds})
+        if self._seconds and self._cache is not None:
+            self._cache.set(SECONDS, {**self._remembered(), **self._seconds})
         kept = [self._journal(name) for name in self._to_take_down]
         with ThreadPoolExecutor(max_workers=4) as pool:
-            list(pool.map(_take_down, self._to_take_down, kept))
+            list(pool.map(take_down, self._to_take_down, kept))
+
+    @property
+    def _cache(self) -> pytest.Cache | None:
+        return getattr(self._config, "cache", None)  # none with -p no:cacheprovider
+
+    def _remembered(self) -> dict[str, float]:
+        return self._cache.get(SECONDS, {}) if self._cache is not None else {}
 
     def _journal(self, name: str) -> Journal:
         with named.used(name):
             return journal(self._run(self._config).folder)
-
-
-def _take_down(name: str, kept: Journal) -> None:
-    try:
-        with runs.phase(kept, TAKING_DOWN):
-            lab_command(name, "down", "--wait")
-    except LabError as error:
-        print(f"\n{error}", file=sys.stderr)
 
 
 def _available_kib() -> int:

@@ -63,6 +63,7 @@ def test_a_command_that_fails_is_told_with_its_last_lines_and_how_to_type_it() -
 CONFTEST = """
     import json
     import os
+    import secrets
     import signal
     from pathlib import Path
     import pytest
@@ -113,7 +114,10 @@ CONFTEST = """
     workers.machines.shells = lambda lab: {}
 
     def pytest_addoption(parser):
-        parser.addoption("--seed", default=7)
+        parser.addoption("--seed", type=int, default=secrets.randbelow(10**6))
+
+    def pytest_collection_finish(session):
+        note("seed", session.config.getoption("--seed"))
 
     def pytest_configure(config):
         told = workers.of_worker(config)
@@ -150,16 +154,27 @@ class Played:
 
     @property
     def noted(self) -> list[str]:
-        return (self.place / "noted").read_text().splitlines()
+        return noted(self.place)
 
 
-def play(place: Path, number: str = "2") -> Played:
+def noted(place: Path) -> list[str]:
+    """What was done in a checkout, a line each."""
+    file = place / "noted"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def lay_out(place: Path) -> None:
+    """A checkout with small features, in which the first lab is up."""
     (place / "conftest.py").write_text(textwrap.dedent(CONFTEST))
     (place / "small.feature").write_text(textwrap.dedent(FEATURE))
     (place / "test_small.py").write_text("from pytest_bdd import scenarios\nscenarios('.')\n")
-    (place / "up-").touch()  # the first lab is there
+    (place / "up-").touch()
+
+
+def play(place: Path, *words: str) -> Played:
+    lay_out(place)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", number, "--junitxml=junit.xml"],
+        [sys.executable, "-m", "pytest", *(words or ("-n", "2")), "--junitxml=junit.xml"],
         cwd=place,
         env={**os.environ, "PYTHONPATH": str(ROOT), environment.LAB: ""},
         capture_output=True,
@@ -220,6 +235,12 @@ def test_a_worker_holds_its_lab_in_the_name_of_the_run(played: Played) -> None:
     assert holder.startswith("held by pytest ")
 
 
+def test_a_seed_that_was_not_typed_is_the_same_for_every_worker_and_is_told(played: Played) -> None:
+    seeds = {line for line in played.noted if line.startswith("seed")}
+    assert len(seeds) == 1
+    assert f"--seed {seeds.pop().split()[1]}" in played.said
+
+
 def test_how_long_each_took_is_kept_for_the_next_run(played: Played) -> None:
     kept = (played.place / ".pytest_cache/v/lab/seconds").read_text()
     assert kept.count("test_small.py::") == 5
@@ -236,13 +257,114 @@ def test_an_engine_that_does_not_answer_is_told_before_any_worker_begins(tmp_pat
     done = play(tmp_path)
     assert done.exit == pytest.ExitCode.USAGE_ERROR
     assert "no Docker engine answers" in done.said and "INTERNALERROR" not in done.said
-    assert not (tmp_path / "noted").exists()
+    assert done.noted == []
 
 
 def test_more_labs_than_the_memory_carries_are_refused_with_the_number_that_fits(tmp_path: Path) -> None:
-    done = play(tmp_path, "200")
+    done = play(tmp_path, "-n", "200")
     assert done.exit == pytest.ExitCode.USAGE_ERROR
     assert "200 labs do not fit" in done.said and "-n auto" in done.said
+
+
+def crash_test(place: Path) -> None:
+    folder = place / workers.ALONE
+    folder.mkdir(parents=True)
+    (folder / "test_cut.py").write_text("def test_cut(): pass\n")
+
+
+def test_what_is_played_alone_is_refused_where_it_is_asked_for_with_others(tmp_path: Path) -> None:
+    crash_test(tmp_path)
+    done = play(tmp_path, "-n", "2", f"{workers.ALONE}/test_cut.py::test_cut")
+    assert done.exit == pytest.ExitCode.USAGE_ERROR
+    assert "is played without -n" in done.said and "make crash" in done.said
+    assert done.noted == []
+
+
+def test_what_is_played_alone_is_skipped_among_the_rest(tmp_path: Path) -> None:
+    crash_test(tmp_path)
+    done = play(tmp_path, "-n", "1", "-rs", "-k", "cut or one", "-p", "no:cacheprovider")
+    assert "1 passed, 1 skipped" in done.said and "played without -n" in done.said
+    assert done.exit == 0  # also where nothing is remembered, without pytest's cache
+
+
+@pytest.mark.parametrize(
+    ("path", "alone"),
+    [
+        ("/x/features/chaos/crash", True),
+        ("/x/features/chaos/crash/test_cuts.py", True),
+        ("/x/features/chaos", False),
+        ("/x/features/chaos/crashes", False),
+    ],
+)
+def test_the_folder_of_the_crash_tests_is_played_alone(path: str, *, alone: bool) -> None:
+    assert workers.is_alone(Path(path)) == alone
+
+
+def test_the_words_that_are_paths_are_found_also_as_a_tests_name(tmp_path: Path) -> None:
+    (tmp_path / "features").mkdir()
+    words = ["-k", "books", "features", "features::test_x", "--junitxml=features", "x" * 5000, "gone/a.py"]
+    assert workers.paths(words, tmp_path) == [tmp_path / "features"] * 2
+
+
+# --- in another checkout ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> tuple[Played, Path]:
+    """Played by a worker in another checkout, of this host's for once; and that one's folder."""
+    here, there = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("there")
+    lay_out(there)
+    return play(here, "-d", f"--tx=popen//chdir={there}"), there
+
+
+def test_a_worker_elsewhere_plays_on_a_lab_that_has_a_name_of_its_own(elsewhere: tuple[Played, Path]) -> None:
+    played, there = elsewhere
+    (lab,) = {line.split()[0] for line in noted(there) if line.endswith(" up")}
+    assert lab == next(workers.names_there("bluegreen-lab", f"this host in {there}"))
+    assert noted(played.place) == []
+
+
+def test_what_a_worker_elsewhere_played_is_in_the_one_report(elsewhere: tuple[Played, Path]) -> None:
+    played, _ = elsewhere
+    (folder,) = (played.place / "runs").iterdir()
+    assert len(model.load(folder).scenarios) == 5
+    assert "1 failed, 4 passed" in played.said
+
+
+def test_a_lab_elsewhere_is_healed_by_the_next_worker_there(elsewhere: tuple[Played, Path]) -> None:
+    played, there = elsewhere
+    did = [line.split()[0] for line in noted(there) if line.startswith(("evidence", "healed"))]
+    assert did == ["evidence", "healed"]
+    assert "the next one there heals its lab" in played.said
+
+
+def test_a_lab_elsewhere_is_taken_down_by_the_last_worker_of_the_run_that_brought_it_up(
+    elsewhere: tuple[Played, Path],
+) -> None:
+    _, there = elsewhere
+    commands = [line.split(" ", 1)[1] for line in noted(there) if line.startswith("bluegreen")]
+    assert commands == ["up", "down --wait"]
+
+
+def test_nothing_is_copied_to_another_checkout(elsewhere: tuple[Played, Path]) -> None:
+    _, there = elsewhere
+    assert not (there / "pytest").exists() and not (there / "_pytest").exists()
+
+
+def test_names_elsewhere_differ_by_place() -> None:
+    one, other = (workers.names_there("lab", place) for place in ("a@host in lab", "b@host in lab"))
+    assert len({*islice(one, 2), *islice(other, 2)}) == 4
+
+
+def test_a_path_of_this_checkout_is_refused_for_a_worker_elsewhere(tmp_path: Path) -> None:
+    done = play(tmp_path, "-d", "--tx=ssh=nowhere.invalid//chdir=lab", "test_small.py")
+    assert done.exit == pytest.ExitCode.USAGE_ERROR
+    assert "-o testpaths=" in done.said and "INTERNALERROR" not in done.said
+
+
+def test_a_worker_elsewhere_without_its_folder_is_refused(tmp_path: Path) -> None:
+    done = play(tmp_path, "-d", "--tx=ssh=nowhere.invalid")
+    assert done.exit == pytest.ExitCode.USAGE_ERROR and "chdir=FOLDER" in done.said
 
 
 def test_what_a_worker_on_another_host_left_joins_the_run(tmp_path: Path) -> None:
