@@ -37,6 +37,7 @@ LAB_KIB = 1_300 * 1024  # what a lab takes while scenarios are played on it: doc
 LABS_A_CORE = 1  # a deployment by Ansible keeps one busy
 SECONDS = "lab/seconds"  # pytest's cache: node id -> how long it took the last time
 LAST_LINES = 15
+RESTARTS = 4  # of crashed workers, for each that was asked for
 MADE_BY = "made-by"  # in a lab's state: the run that brought it up, and takes it down in the end
 NO_FOLDER = "pyexecnetcache"  # where xdist's workers on another host are unless one says so
 ALONE = "features/chaos/crash"  # what is played alone
@@ -257,6 +258,8 @@ class Main:
         self._config, self._run = config, run
         # One at a time, so that none waits behind a long one while another worker has nothing to do.
         config.option.maxschedchunk = config.option.maxschedchunk or 1
+        # xdist's own limit, which it has for -n alone: a worker that cannot begin is not replaced for ever.
+        config.option.maxworkerrestart = config.option.maxworkerrestart or RESTARTS * len(config.option.tx)
         self._first = lab_config.load().name
         self._names: dict[str, Iterator[str]] = {}  # place -> its labs
         self._free: dict[str, list[str]] = {}  # place -> those whose worker has ended

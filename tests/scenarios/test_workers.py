@@ -12,12 +12,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from execnet import XSpec
 
 from evidence import journal
 from evidence.entries import BRING_UP, TAKING_DOWN, LabPhase, Waited
 from evidence.report import model
 from lab import environment
-from lab.errors import LabError
+from lab.errors import HostError, LabError
 from scenarios import workers
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +57,69 @@ def test_a_command_that_fails_is_told_with_its_last_lines_and_how_to_type_it() -
     with pytest.raises(LabError, match="lab -n two fault inject nothing there ended with 2") as caught:
         workers.lab_command("two", "fault", "inject", "nothing", "there")
     assert 'no fault "nothing"' in (caught.value.last_seen or "")
+
+
+# --- before any worker begins -------------------------------------------------------------------------------
+
+
+def main(*typed: str, tx: tuple[str, ...] = ("popen",)) -> workers.Main:
+    """The part of the main process of a run with these words and workers."""
+    option = SimpleNamespace(maxschedchunk=None, maxworkerrestart=None, tx=tx)
+    given = SimpleNamespace(args=typed)
+    config: Any = SimpleNamespace(option=option, invocation_params=given)
+    return workers.Main(config, lambda _: pytest.fail("a run began"))
+
+
+def refusal(main: workers.Main, *specs: str) -> str:
+    with pytest.raises(pytest.UsageError) as caught:
+        main.pytest_xdist_setupnodes([XSpec(spec) for spec in specs])
+    return str(caught.value)
+
+
+@pytest.fixture
+def no_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "is_up", lambda: False)
+    monkeypatch.setattr(workers.labs, "here", list)
+
+
+@pytest.mark.usefixtures("no_lab")
+def test_more_labs_than_the_memory_carries_are_refused_with_the_number_that_fits() -> None:
+    said = refusal(main(), *["popen"] * 200)
+    assert "200 labs do not fit" in said and "-n auto" in said
+
+
+def test_an_engine_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_up() -> bool:
+        raise HostError("no Docker engine answers", try_next="lab/host.sh")
+
+    monkeypatch.setattr(workers, "is_up", is_up)
+    assert "no Docker engine answers" in refusal(main(), "popen")
+
+
+@pytest.mark.parametrize(
+    "word", [workers.ALONE, f"{workers.ALONE}/test_cuts.py::test_x", "features/chaos/crash/"]
+)
+def test_what_is_played_alone_is_refused_where_it_is_asked_for_with_others(
+    word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    said = refusal(main("-n", "2", word), "popen", "popen")
+    assert "is played without -n" in said and "make crash" in said
+
+
+def test_a_path_of_this_checkout_is_refused_for_a_worker_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    said = refusal(main("features/healing"), "ssh=host//chdir=lab")
+    assert f"{ROOT}/features/healing" in said and "-o testpaths=" in said
+
+
+def test_a_worker_elsewhere_without_its_folder_is_refused() -> None:
+    assert "chdir=FOLDER" in refusal(main(), f"ssh=host//chdir={workers.NO_FOLDER}")
+
+
+def test_a_worker_that_cannot_begin_is_not_replaced_for_ever() -> None:
+    config: Any = main(tx=("ssh=one", "ssh=two"))._config
+    assert config.option.maxworkerrestart == 2 * workers.RESTARTS
 
 
 # --- played on small features -------------------------------------------------------------------------------
@@ -105,12 +169,7 @@ CONFTEST = """
         return run / "evidence.tar.gz"
 
     archive.collect, workers.lab_command, workers.bring_up.bring_up_chosen = collect, lab_command, bring_up
-    def is_up():
-        if (here / "no engine").exists():
-            raise LabError("no Docker engine answers", try_next="lab/host.sh")
-        return (here / ("up-" + os.environ["LAB"])).exists()
-
-    workers.is_up = is_up
+    workers.is_up = lambda: (here / ("up-" + os.environ["LAB"])).exists()
     workers.machines.shells = lambda lab: {}
 
     def pytest_addoption(parser):
@@ -252,32 +311,10 @@ def test_a_run_whose_lab_does_not_come_up_ends_and_says_why(tmp_path: Path) -> N
     assert done.exit != 0 and "the lab does not come up" in done.said and "lab doctor" in done.said
 
 
-def test_an_engine_that_does_not_answer_is_told_before_any_worker_begins(tmp_path: Path) -> None:
-    (tmp_path / "no engine").touch()
-    done = play(tmp_path)
-    assert done.exit == pytest.ExitCode.USAGE_ERROR
-    assert "no Docker engine answers" in done.said and "INTERNALERROR" not in done.said
-    assert done.noted == []
-
-
-def test_more_labs_than_the_memory_carries_are_refused_with_the_number_that_fits(tmp_path: Path) -> None:
-    done = play(tmp_path, "-n", "200")
-    assert done.exit == pytest.ExitCode.USAGE_ERROR
-    assert "200 labs do not fit" in done.said and "-n auto" in done.said
-
-
 def crash_test(place: Path) -> None:
     folder = place / workers.ALONE
     folder.mkdir(parents=True)
     (folder / "test_cut.py").write_text("def test_cut(): pass\n")
-
-
-def test_what_is_played_alone_is_refused_where_it_is_asked_for_with_others(tmp_path: Path) -> None:
-    crash_test(tmp_path)
-    done = play(tmp_path, "-n", "2", f"{workers.ALONE}/test_cut.py::test_cut")
-    assert done.exit == pytest.ExitCode.USAGE_ERROR
-    assert "is played without -n" in done.said and "make crash" in done.said
-    assert done.noted == []
 
 
 def test_what_is_played_alone_is_skipped_among_the_rest(tmp_path: Path) -> None:
@@ -354,17 +391,6 @@ def test_nothing_is_copied_to_another_checkout(elsewhere: tuple[Played, Path]) -
 def test_names_elsewhere_differ_by_place() -> None:
     one, other = (workers.names_there("lab", place) for place in ("a@host in lab", "b@host in lab"))
     assert len({*islice(one, 2), *islice(other, 2)}) == 4
-
-
-def test_a_path_of_this_checkout_is_refused_for_a_worker_elsewhere(tmp_path: Path) -> None:
-    done = play(tmp_path, "-d", "--tx=ssh=nowhere.invalid//chdir=lab", "test_small.py")
-    assert done.exit == pytest.ExitCode.USAGE_ERROR
-    assert "-o testpaths=" in done.said and "INTERNALERROR" not in done.said
-
-
-def test_a_worker_elsewhere_without_its_folder_is_refused(tmp_path: Path) -> None:
-    done = play(tmp_path, "-d", "--tx=ssh=nowhere.invalid")
-    assert done.exit == pytest.ExitCode.USAGE_ERROR and "chdir=FOLDER" in done.said
 
 
 def test_what_a_worker_on_another_host_left_joins_the_run(tmp_path: Path) -> None:
