@@ -27,7 +27,9 @@ from provisioning.stages import healths
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-INTERRUPTED = "interrupted; what was made stays: `lab up` goes on from there, `lab down` removes it"
+def interrupted() -> str:
+    up, down = named.command("up"), named.command("down")
+    return f"interrupted; what was made stays: `{up}` goes on from there, `{down}` removes it"
 
 
 class Progress:
@@ -89,7 +91,7 @@ def down(lab: Lab, force: bool, every: bool, wait: bool) -> None:
 def _of_this_checkout() -> Iterator[Lab]:
     """Each lab of this checkout, the first one last; LAB names it while it is used."""
     first = config.read(config.lab_file()).name
-    beside = {one.name for one in labs.here() if one.is_ours} | named.names()
+    beside = {one.lab for one in labs.here() if one.is_ours} | named.names()
     for name in (*sorted(beside - {first}), ""):
         with named.used(name):
             yield config.load()
@@ -101,12 +103,12 @@ def _take_down(lab: Lab, say: Progress, *, force: bool, wait: bool) -> None:
         raise HostError(
             f"the lab {lab.name} was made from another folder: somebody may be using it",
             last_seen="\n".join(f"{one.checkout} (of {one.user})" for one in others),
-            try_next="there: `lab down`; or here: `lab down --force` (`make lab-down FORCE=1`)",
+            try_next=f"there: `{named.command('down')}`; or here: `{named.command('down --force')}`",
         )
     with owner.held(say, wait=wait):
         left = machines.destroy(lab, say)
         if left:
-            raise CheckFailed("still there: " + ", ".join(left), try_next="lab down")
+            raise CheckFailed("still there: " + ", ".join(left), try_next=named.command("down"))
         named.forget()
     say("nothing of the lab is left")
 
@@ -133,7 +135,7 @@ def status(lab: Lab, form: str) -> None:
     else:
         screens.status_table(seen)
     if not seen["healthy"]:
-        raise CheckFailed("not everything answers", try_next="lab up")
+        raise CheckFailed("not everything answers", try_next=named.command("up"))
 
 
 @cli.command()
@@ -225,13 +227,13 @@ def main() -> None:
     try:
         cli(prog_name="lab", standalone_mode=False)
     except click.exceptions.Abort:
-        console.print(INTERRUPTED)
+        console.print(interrupted())
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except KeyboardInterrupt:
-        console.print(INTERRUPTED)
+        console.print(interrupted())
         sys.exit(130)
     except LabError as error:
         console.print(str(error), markup=False, style="red")

@@ -149,7 +149,7 @@ def lab_command(name: str, *words: str) -> None:
     )
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()[-LAST_LINES:]
-        line = " ".join(["lab", *(["-n", name] if name else []), *words])
+        line = named.command(" ".join(words), name)
         raise LabError(f"{line} ended with {done.returncode}", last_seen="\n".join(lines), try_next=line)
 
 
@@ -362,7 +362,7 @@ class Main:
             self._crashed.add(name)
             print(
                 f"\na worker on {place} died: the next one there heals its lab\n"
-                f"  if none comes:  lab -n {name} fault heal --all, there",
+                f"  if none comes:  {named.command('fault heal --all', name)}, there",
                 file=sys.stderr,
             )
             return

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from lab import named
 from lab.errors import LabError
 from lab.model import Lab
 from lab.network import require_present
@@ -82,7 +83,7 @@ class JenkinsClient:
             BUILD_TIMEOUT,
             f"build {number} of {job} to end",
             evidence=lambda: "\n".join(self.console(job, number).splitlines()[-LAST_LINES:]),
-            try_next="lab logs jenkins",
+            try_next=named.command("logs jenkins"),
         )
         return Build(job, number, build["result"], build["duration"] / 1000, self.console(job, number))
 
@@ -108,7 +109,7 @@ class JenkinsClient:
             raise LabError(
                 f"Jenkins answered no JSON to GET {path}",
                 last_seen=answer.text[:300],
-                try_next="lab logs jenkins",
+                try_next=named.command("logs jenkins"),
             ) from error
         return told
 
@@ -117,13 +118,13 @@ class JenkinsClient:
             answer = self._client.request(method, path, **options)
         except httpx.HTTPError as error:
             raise LabError(
-                "Jenkins does not answer", last_seen=str(error), try_next="lab logs jenkins"
+                "Jenkins does not answer", last_seen=str(error), try_next=named.command("logs jenkins")
             ) from error
         if answer.is_error:
             raise LabError(
                 f"Jenkins answered {answer.status_code} to {method} {path}",
                 last_seen=answer.text[:300],
-                try_next="lab logs jenkins",
+                try_next=named.command("logs jenkins"),
             )
         return answer
 

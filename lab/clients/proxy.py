@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import httpx
 
+from lab import named
 from lab.errors import LabError
 from lab.model import Lab
 from lab.network import require_present
@@ -45,11 +46,13 @@ class ProxyClient:
             answer = self._client.request(method, path, **options)
         except httpx.HTTPError as error:
             raise LabError(
-                f"no answer to {method} {path}", last_seen=str(error), try_next="lab status"
+                f"no answer to {method} {path}", last_seen=str(error), try_next=named.command("status")
             ) from error
         if answer.is_error:
             raise LabError(
-                f"{answer.status_code} to {method} {path}", last_seen=answer.text[:400], try_next="lab status"
+                f"{answer.status_code} to {method} {path}",
+                last_seen=answer.text[:400],
+                try_next=named.command("status"),
             )
         return answer
 

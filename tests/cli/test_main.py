@@ -326,12 +326,23 @@ def test_logs_are_told_by_node(lab: Lab, shells: dict[str, FakeShell]) -> None:
 # --- what errors tell one to try ----------------------------------------------------------------------------
 
 
+ROOMS = ("lab", "provisioning", "deployments", "faults", "evidence", "scenarios", "cli")
+SPELLED = re.compile(r"""try_next\s*=[^\n]*?["'`](make|lab) ([a-z-]+)""")
+NAMED = re.compile(r"""named\.command\(\s*f?["']([a-z-]+)""")
+OF_NO_LAB = {"list", "doctor", "report", "fault"}  # of `fault` the list of its kinds
+
+
 def advice() -> set[tuple[str, str]]:
     """(program, word) of every `try_next` in the rooms."""
-    rooms = ("lab", "provisioning", "deployments", "faults", "evidence", "scenarios", "cli")
-    paths = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
-    found = re.compile(r"""try_next\s*=[^\n]*?f?["'](make|lab)(?: -n {[^}]*})? ([a-z-]+)""")
-    return {match for path in paths for match in found.findall(path.read_text())}
+    texts = [path.read_text() for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    of_labs = {("lab", word) for text in texts for word in NAMED.findall(text)}
+    return of_labs | {match for text in texts for match in SPELLED.findall(text)}
+
+
+def test_a_command_of_one_lab_is_never_told_without_its_name() -> None:
+    texts = [path.read_text() for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    spelled = {word for text in texts for program, word in SPELLED.findall(text) if program == "lab"}
+    assert spelled - OF_NO_LAB == set()
 
 
 def test_what_errors_tell_one_to_try_exists() -> None:
