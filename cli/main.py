@@ -16,7 +16,7 @@ from rich.markup import escape
 import faults
 from cli import doctor, fault, report, screens, soak
 from cli.options import WAIT
-from deployments import bring_up, by_hand
+from deployments import by_hand
 from lab import config, engine, environment, labs, machines, named, network, owner, waiting
 from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, printable
 from lab.model import Lab
@@ -70,6 +70,9 @@ def _shells(lab: Lab) -> Mapping[str, Shell]:
 @cli.command()
 def up() -> None:
     """Bring the lab up, or mend what is down; a healthy lab is left as it is."""
+    # It looks at all of the host: no other command need wait until that is loaded.
+    from deployments import bring_up  # noqa: PLC0415
+
     say = Progress()
     with owner.held(say, wait=True):
         lab = bring_up.bring_up_chosen(say)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
-
-from lab import named
+from lab import http, named
 from lab.errors import LabError
 from lab.model import Lab
 from lab.network import require_present
-from lab.waiting import stretched, wait_until
+from lab.waiting import wait_until
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT = 10.0
 BUILD_TIMEOUT = 180.0
@@ -39,9 +40,7 @@ class JenkinsClient:
     def __init__(self, lab: Lab, transport: httpx.BaseTransport | None = None) -> None:
         require_present(lab)
         url = f"http://{lab.master.address}:8080"
-        self._client = httpx.Client(
-            base_url=url, timeout=stretched(TIMEOUT), trust_env=False, transport=transport
-        )
+        self._client = http.client(TIMEOUT, base_url=url, trust_env=False, transport=transport)
 
     def build(self, job: str, say: Callable[[str], None] = lambda _: None) -> Build:
         """Trigger a job and follow it to its end; its log goes to `say`, line by line."""
@@ -116,7 +115,7 @@ class JenkinsClient:
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = self._client.request(method, path, **options)
-        except httpx.HTTPError as error:
+        except http.error() as error:
             raise LabError(
                 "Jenkins does not answer", last_seen=str(error), try_next=named.command("logs jenkins")
             ) from error

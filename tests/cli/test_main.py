@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -321,6 +323,20 @@ def test_logs_are_told_by_node(lab: Lab, shells: dict[str, FakeShell]) -> None:
     code, out, err = lab("logs", "registrator")
     names = ["swarm-node-01", "swarm-node-02", "swarm-node-03"]
     assert (code, out, err) == (0, "".join(f"== {name}\nof {name}\n" for name in names), "")
+
+
+# --- what a command loads -----------------------------------------------------------------------------------
+
+
+SLOW = ("httpx", "matplotlib", "pytest", "provisioning.doctor")  # to load; only some commands need them
+
+
+def test_no_command_loads_what_only_another_one_needs() -> None:
+    script = f"import sys, cli.main; print([name for name in {SLOW} if name in sys.modules])"
+    said = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "[]\n"
 
 
 # --- what errors tell one to try ----------------------------------------------------------------------------
