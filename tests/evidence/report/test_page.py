@@ -24,6 +24,23 @@ FACTS: dict[str, Any] = {
 }
 
 
+DRAWN: dict[object, str] = {}
+
+
+@pytest.fixture(autouse=True)
+def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture that is on several of these pages is drawn for the first one."""
+    draw = page.pictures.timeline
+
+    def timeline(scenario: Scenario) -> str:
+        shown = (scenario.answers, scenario.faults, scenario.builds, scenario.events, scenario.begin)
+        if shown not in DRAWN:
+            DRAWN[shown] = draw(scenario)
+        return DRAWN[shown]
+
+    monkeypatch.setattr(page.pictures, "timeline", timeline)
+
+
 def report(*scenarios: Scenario, warnings: tuple[str, ...] = ()) -> Report:
     return Report("20260102-030405", FACTS, scenarios, warnings)
 
