@@ -14,6 +14,7 @@ from evidence.spending import WAITS, Row, Spending
 
 from .test_pictures import FULL, NOTHING
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
 FACTS: dict[str, Any] = {
     "lab": "bluegreen-lab",
     "started": 1_700_000_000.0,
@@ -22,23 +23,6 @@ FACTS: dict[str, Any] = {
     "check_interval": 10,
     "versions": {"pytest": "9"},
 }
-
-
-DRAWN: dict[object, str] = {}
-
-
-@pytest.fixture(autouse=True)
-def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A picture that is on several of these pages is drawn for the first one."""
-    draw = page.pictures.timeline
-
-    def timeline(scenario: Scenario) -> str:
-        shown = (scenario.answers, scenario.faults, scenario.builds, scenario.events, scenario.begin)
-        if shown not in DRAWN:
-            DRAWN[shown] = draw(scenario)
-        return DRAWN[shown]
-
-    monkeypatch.setattr(page.pictures, "timeline", timeline)
 
 
 def report(*scenarios: Scenario, warnings: tuple[str, ...] = ()) -> Report:
