@@ -3,12 +3,11 @@
 The main process gives each worker the name of a lab and the folder of the run. A worker whose lab is not up
 brings it up. In the end the labs that the run brought up are taken down: those of this checkout by the main
 process, those of another checkout, which is most often on another host, by their workers.
-What decides, above all `names`, `fitting` and `ordered`, is pure.
+Who plays where is decided in placing.py.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import subprocess
@@ -17,7 +16,6 @@ import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -32,66 +30,12 @@ from faults.harness import Harness
 from lab import config as lab_config
 from lab import environment, labs, machines, named, network, owner, waiting
 from lab.errors import HostError, LabError
+from scenarios import placing
 
-LAB_KIB = 1_300 * 1024  # what a lab takes while scenarios are played on it: docs/testing.md
-LABS_A_CORE = 1  # a deployment by Ansible keeps one busy
 SECONDS = "lab/seconds"  # pytest's cache: node id -> how long it took the last time
 LAST_LINES = 15
 RESTARTS = 4  # of crashed workers, for each that was asked for
 MADE_BY = "made-by"  # in a lab's state: the run that brought it up, and takes it down in the end
-NO_FOLDER = "pyexecnetcache"  # where xdist's workers on another host are unless one says so
-ALONE = "features/chaos/crash"  # what is played alone
-WHY_ALONE = "it cuts commands at moments of a quiet machine, and an `up` that was cut may move a lab"
-
-
-# --- deciding ---------------------------------------------------------------------------------------------
-
-
-def names(first: str, chosen: str) -> Iterator[str]:
-    """The labs of a run, without end: the one it is run on, then labs beside it. As LAB names them. Pure."""
-    yield chosen
-    for number in count(2):
-        yield f"{first}-{number}"
-
-
-def names_there(first: str, place: str) -> Iterator[str]:
-    """The labs of a run in another checkout: no other checkout of its host calls its labs so. Pure."""
-    own = hashlib.sha256(place.encode()).hexdigest()[:4]
-    for number in count(1):
-        yield f"{first}-{own}-{number}"
-
-
-def fitting(available_kib: int, up: int) -> int:
-    """How many labs the memory carries, `up` of which run already. At least one. Pure."""
-    return max(1, up + available_kib // LAB_KIB)
-
-
-def chosen_by(available_kib: int, up: int, cores: int) -> int:
-    """How many labs `-n auto` means. Pure."""
-    return max(1, min(fitting(available_kib, up), cores * LABS_A_CORE))
-
-
-def ordered(items: Sequence[pytest.Item], seconds: Mapping[str, float]) -> list[pytest.Item]:
-    """The longest first, by what each took the last time; one that is new is taken for long. Pure."""
-    return sorted(items, key=lambda item: -seconds.get(item.nodeid, float("inf")))
-
-
-def is_alone(path: Path) -> bool:
-    """Whether the tests of a file, or of a folder, are not played beside other labs. Pure."""
-    return f"/{ALONE}/" in f"{path.as_posix()}/"
-
-
-def paths(words: Sequence[str], folder: Path) -> list[Path]:
-    """Those of pytest's words that are files or folders, seen from a folder; also before a `::`."""
-    found = (folder / word.partition("::")[0] for word in words)
-    return [path for path in found if os.path.exists(path)]  # which a word too long for a path is not
-
-
-def available_kib(meminfo: str) -> int:
-    """MemAvailable of /proc/meminfo. Pure."""
-    return next(
-        (int(line.split()[1]) for line in meminfo.splitlines() if line.startswith("MemAvailable:")), 0
-    )
 
 
 # --- both -------------------------------------------------------------------------------------------------
@@ -106,16 +50,6 @@ def of_worker(config: pytest.Config) -> dict[str, Any] | None:
 def is_parallel(config: pytest.Config) -> bool:
     """Whether this is the main process of a run whose scenarios are played by workers."""
     return of_worker(config) is None and config.pluginmanager.hasplugin("dsession")
-
-
-def is_here(spec: Any) -> bool:
-    """Whether a worker of this spec of execnet's is of this checkout, and so shares its state. Pure."""
-    return bool(spec.popen) and not spec.chdir
-
-
-def place_of(spec: Any) -> str:
-    """Where a worker is that is not here, in words. Pure."""
-    return " in ".join(filter(None, (spec.ssh or spec.socket or "this host", spec.chdir)))
 
 
 def run_folder(config: pytest.Config) -> Path | None:
@@ -201,8 +135,8 @@ class Worker:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
-            if is_alone(item.path):
-                item.add_marker(pytest.mark.skip(reason=f"played without -n: {WHY_ALONE}"))
+            if placing.is_alone(item.path):
+                item.add_marker(pytest.mark.skip(reason=f"played without -n: {placing.WHY_ALONE}"))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
@@ -269,17 +203,19 @@ class Main:
         self._seconds: dict[str, float] = {}
 
     def pytest_xdist_auto_num_workers(self) -> int:
-        chosen = chosen_by(_available_kib(), self._up(), os.cpu_count() or 1)
+        chosen = placing.chosen_by(_available_kib(), self._up(), os.cpu_count() or 1)
         print(
             f"labs: {chosen}, by {os.cpu_count()} cores and {_available_kib() / 2**20:.1f} GiB of free memory"
         )
         return chosen
 
     def pytest_xdist_setupnodes(self, specs: Sequence[Any]) -> None:
-        typed = paths([str(word) for word in self._config.invocation_params.args], Path.cwd())
-        if any(map(is_alone, typed)):
-            raise pytest.UsageError(f"{ALONE} is played without -n: {WHY_ALONE}\n  try next:  make crash")
-        here = sum(map(is_here, specs))
+        typed = placing.paths([str(word) for word in self._config.invocation_params.args], Path.cwd())
+        if any(map(placing.is_alone, typed)):
+            raise pytest.UsageError(
+                f"{placing.ALONE} is played without -n: {placing.WHY_ALONE}\n  try next:  make crash"
+            )
+        here = sum(map(placing.is_here, specs))
         if here < len(specs):
             self._prepare_others(specs, typed)
         if here:
@@ -287,7 +223,7 @@ class Main:
 
     def _prepare_others(self, specs: Sequence[Any], typed: Sequence[Path]) -> None:
         """Nothing is copied to another checkout, as xdist would: it is there, and has its own pytest."""
-        if any(spec.chdir == NO_FOLDER for spec in specs):
+        if any(spec.chdir == placing.NO_FOLDER for spec in specs):
             raise pytest.UsageError(
                 "in which folder another host has its checkout was not said\n"
                 "  try next:  --tx ssh=HOST//chdir=FOLDER//python=FOLDER/.venv/bin/python"
@@ -306,7 +242,7 @@ class Main:
             is_up()  # an engine that does not answer is told before any worker begins
         except LabError as error:
             raise pytest.UsageError(str(error)) from error
-        fit = fitting(_available_kib(), self._up())
+        fit = placing.fitting(_available_kib(), self._up())
         if here > fit:
             raise pytest.UsageError(
                 f"{here} labs do not fit into this machine's memory: {fit} would\n"
@@ -322,13 +258,13 @@ class Main:
     def pytest_configure_node(self, node: Any) -> None:
         spec = node.gateway.spec
         name = self._labs[node.gateway.id] = self._next_lab(spec)
-        if is_here(spec):
+        if placing.is_here(spec):
             with named.used(name):
                 if not is_up() and name not in self._to_take_down:
                     self._to_take_down.append(name)
         node.workerinput |= {
             "lab": name,
-            "is_here": is_here(spec),
+            "is_here": placing.is_here(spec),
             "after_crash": name in self._crashed,
             "run": self._run(self._config).folder.name,
             "seed": self._config.getoption("--seed", default=None),
@@ -338,17 +274,17 @@ class Main:
 
     def _next_lab(self, spec: Any) -> str:
         """One whose worker has ended, or the next name there is at this place."""
-        place = "" if is_here(spec) else place_of(spec)
+        place = placing.place_of(spec)
         if self._free.get(place):
             return self._free[place].pop(0)
         if place not in self._names:
-            new = names_there(self._first, place) if place else names(self._first, named.chosen())
-            self._names[place] = new
+            here, there = placing.names(self._first, named.chosen()), placing.names_there(self._first, place)
+            self._names[place] = there if place else here
         return next(self._names[place])
 
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         spec, name = node.gateway.spec, self._labs.pop(node.gateway.id)
-        place = "" if is_here(spec) else place_of(spec)
+        place = placing.place_of(spec)
         self._free.setdefault(place, []).append(name)
         output = getattr(node, "workeroutput", None) or {}
         if "left" in output:
@@ -395,4 +331,4 @@ class Main:
 
 
 def _available_kib() -> int:
-    return available_kib(Path("/proc/meminfo").read_text())
+    return placing.available_kib(Path("/proc/meminfo").read_text())

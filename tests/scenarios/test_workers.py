@@ -5,7 +5,6 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,38 +18,9 @@ from evidence.entries import BRING_UP, TAKING_DOWN, LabPhase, Waited
 from evidence.report import model
 from lab import environment
 from lab.errors import HostError, LabError
-from scenarios import workers
+from scenarios import placing, workers
 
 ROOT = Path(__file__).parents[2]
-GIB = 2**20  # in KiB
-
-
-def test_the_first_worker_plays_on_the_lab_that_was_named_and_the_others_beside_it() -> None:
-    assert list(islice(workers.names("bluegreen-lab", ""), 3)) == ["", "bluegreen-lab-2", "bluegreen-lab-3"]
-    assert list(islice(workers.names("two", "two"), 2)) == ["two", "two-2"]
-
-
-@pytest.mark.parametrize(
-    ("gib", "up", "labs"), [(0.1, 0, 1), (1.3, 0, 1), (2.6, 0, 2), (2.6, 1, 3), (0.0, 2, 2), (24, 0, 18)]
-)
-def test_as_many_labs_fit_as_the_memory_carries_beside_those_that_run(gib: float, up: int, labs: int) -> None:
-    assert workers.fitting(int(gib * GIB), up) == labs
-
-
-@pytest.mark.parametrize(("cores", "labs"), [(1, 1), (2, 2), (4, 4), (64, 18)])
-def test_auto_is_bounded_by_cores_and_by_memory(cores: int, labs: int) -> None:
-    assert workers.chosen_by(24 * GIB, 0, cores) == labs
-
-
-def test_the_memory_is_what_the_kernel_calls_available() -> None:
-    assert workers.available_kib("MemTotal:  9 kB\nMemFree:  1 kB\nMemAvailable:   5 kB\n") == 5
-    assert workers.available_kib("") == 0
-
-
-def test_the_longest_go_first_and_what_is_new_before_them() -> None:
-    items: Any = [SimpleNamespace(nodeid=name) for name in ("short", "new", "long", "other")]
-    seconds = {"short": 1.0, "long": 90.0, "other": 1.0}
-    assert [item.nodeid for item in workers.ordered(items, seconds)] == ["new", "long", "short", "other"]
 
 
 def test_a_command_that_fails_is_told_with_its_last_lines_and_how_to_type_it() -> None:
@@ -97,7 +67,7 @@ def test_an_engine_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    "word", [workers.ALONE, f"{workers.ALONE}/test_cuts.py::test_x", "features/chaos/crash/"]
+    "word", [placing.ALONE, f"{placing.ALONE}/test_cuts.py::test_x", "features/chaos/crash/"]
 )
 def test_what_is_played_alone_is_refused_where_it_is_asked_for_with_others(
     word: str, monkeypatch: pytest.MonkeyPatch
@@ -114,7 +84,7 @@ def test_a_path_of_this_checkout_is_refused_for_a_worker_elsewhere(monkeypatch: 
 
 
 def test_a_worker_elsewhere_without_its_folder_is_refused() -> None:
-    assert "chdir=FOLDER" in refusal(main(), f"ssh=host//chdir={workers.NO_FOLDER}")
+    assert "chdir=FOLDER" in refusal(main(), f"ssh=host//chdir={placing.NO_FOLDER}")
 
 
 def test_a_worker_that_cannot_begin_is_not_replaced_for_ever() -> None:
@@ -313,7 +283,7 @@ def test_a_run_whose_lab_does_not_come_up_ends_and_says_why(tmp_path: Path) -> N
 
 
 def crash_test(place: Path) -> None:
-    folder = place / workers.ALONE
+    folder = place / placing.ALONE
     folder.mkdir(parents=True)
     (folder / "test_cut.py").write_text("def test_cut(): pass\n")
 
@@ -323,25 +293,6 @@ def test_what_is_played_alone_is_skipped_among_the_rest(tmp_path: Path) -> None:
     done = play(tmp_path, "-n", "1", "-rs", "-k", "cut or one", "-p", "no:cacheprovider")
     assert "1 passed, 1 skipped" in done.said and "played without -n" in done.said
     assert done.exit == 0  # also where nothing is remembered, without pytest's cache
-
-
-@pytest.mark.parametrize(
-    ("path", "alone"),
-    [
-        ("/x/features/chaos/crash", True),
-        ("/x/features/chaos/crash/test_cuts.py", True),
-        ("/x/features/chaos", False),
-        ("/x/features/chaos/crashes", False),
-    ],
-)
-def test_the_folder_of_the_crash_tests_is_played_alone(path: str, *, alone: bool) -> None:
-    assert workers.is_alone(Path(path)) == alone
-
-
-def test_the_words_that_are_paths_are_found_also_as_a_tests_name(tmp_path: Path) -> None:
-    (tmp_path / "features").mkdir()
-    words = ["-k", "books", "features", "features::test_x", "--junitxml=features", "x" * 5000, "gone/a.py"]
-    assert workers.paths(words, tmp_path) == [tmp_path / "features"] * 2
 
 
 # --- in another checkout ------------------------------------------------------------------------------------
@@ -358,7 +309,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> tuple[Played, Path]:
 def test_a_worker_elsewhere_plays_on_a_lab_that_has_a_name_of_its_own(elsewhere: tuple[Played, Path]) -> None:
     played, there = elsewhere
     (lab,) = {line.split()[0] for line in noted(there) if line.endswith(" up")}
-    assert lab == next(workers.names_there("bluegreen-lab", f"this host in {there}"))
+    assert lab == next(placing.names_there("bluegreen-lab", f"this host in {there}"))
     assert noted(played.place) == []
 
 
@@ -387,11 +338,6 @@ def test_a_lab_elsewhere_is_taken_down_by_the_last_worker_of_the_run_that_brough
 def test_nothing_is_copied_to_another_checkout(elsewhere: tuple[Played, Path]) -> None:
     _, there = elsewhere
     assert not (there / "pytest").exists() and not (there / "_pytest").exists()
-
-
-def test_names_elsewhere_differ_by_place() -> None:
-    one, other = (workers.names_there("lab", place) for place in ("a@host in lab", "b@host in lab"))
-    assert len({*islice(one, 2), *islice(other, 2)}) == 4
 
 
 def test_what_a_worker_on_another_host_left_joins_the_run(tmp_path: Path) -> None:
