@@ -66,7 +66,7 @@ def available_kib(meminfo: str) -> int:
 
 
 def is_here(spec: Any) -> bool:
-    """Whether a worker of this spec, which is what --tx says of it, is of this checkout and shares its state."""
+    """Whether a worker of this spec, which is what --tx says, is of this checkout and shares its state."""
     return bool(spec.popen) and not spec.chdir
 
 
