@@ -291,8 +291,8 @@ def test_a_name_means_another_lab_with_a_state_of_its_own(
     assert seen == [("two", environment.STATE / "two")]
 
 
-class Became(Exception):
-    """The process is another program now."""
+class Became(BaseException):
+    """The process is another program now, in which no handler of this one is called."""
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,8 @@ def test_exec_becomes_an_ssh_whose_words_arrive_as_they_were_typed(
         raise Became
 
     monkeypatch.setattr("os.execvp", execvp)
-    lab("exec", "swarm-node-01", "--", *words)
+    with pytest.raises(Became):
+        lab("exec", "swarm-node-01", "--", *words)
     *way, line = became[0]
     assert way == ["ssh", "-F", str(machines.ssh_config()), "swarm-node-01", "--"]
     assert shlex.split(shlex.split(line)[2]) == words  # first sshd's shell, then the login shell
