@@ -21,13 +21,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import ansible_reference, evidence, faults, recovery, spending
+from bench import ansible_reference, evidence, faults, providers, recovery, spending
 from bench.figure import Figure, seconds
 from evidence.report import model
 from lab import config, engine, environment, machines
 from lab.clients.jenkins import JenkinsClient
 from lab.errors import ConfigError
 from lab.model import Lab
+from lab.providers import containers
 
 LAB = str(Path(sys.executable).with_name("lab"))
 
@@ -153,7 +154,7 @@ def _recoveries(
 
 def down_and_up(lab: Lab) -> list[Figure]:
     down = seconds(lambda: lab_command("down"))
-    left = machines.marked(lab)
+    left = containers.marked(lab)
     bare = seconds(lambda: machines.up(lab))
     lab_command("down")
     warm = seconds(lambda: lab_command("up"))
@@ -239,13 +240,17 @@ def features(lab: Lab) -> list[Figure]:
 
 PARTS = ("bring-up", "labs", "recovery", "faults", "evidence")
 FEATURES = "features"  # half an hour and more: only when it is asked for
+PROVIDERS = "providers"  # of the lab that LAB_FILE names, to be compared with another's
 TIME = "time"  # needs no lab, only a run
 
 
 @click.command()
 @click.option("--cold", "with_cold", is_flag=True, help="Also build everything from an empty cache.")
 @click.option(
-    "--only", type=click.Choice((*PARTS, FEATURES, TIME)), multiple=True, help="Measure only this part."
+    "--only",
+    type=click.Choice((*PARTS, PROVIDERS, FEATURES, TIME)),
+    multiple=True,
+    help="Measure only this part.",
 )
 @click.option("--runs", default=20, show_default=True, help="How often the live color is stopped.")
 @click.option("--seed", default=1, show_default=True, help="Of the moments at which it is stopped.")
@@ -269,6 +274,7 @@ def measure(parts: Sequence[str], with_cold: bool, runs: int, seed: int) -> None
     work: dict[str, Callable[[], list[Figure]]] = {
         "bring-up": lambda: bring_up(lab),
         "labs": lambda: labs(lab),
+        PROVIDERS: lambda: providers.measure(lab, lab_command),
         FEATURES: lambda: features(lab),
         "recovery": lambda: recoveries(lab, runs, seed, say),
         "faults": lambda: faults.measure(lab),

@@ -82,13 +82,14 @@ def up() -> None:
 @cli.command()
 @click.option("--force", is_flag=True, help="Also a lab that another checkout made.")
 @click.option("--all", "every", is_flag=True, help="Every lab of this checkout.")
+@click.option("--purge", is_flag=True, help="On your own machines, also the packages that the lab installed.")
 @WAIT
 @click.pass_obj
-def down(lab: Lab, force: bool, every: bool, wait: bool) -> None:
+def down(lab: Lab, force: bool, every: bool, purge: bool, wait: bool) -> None:
     """Remove everything that carries the lab's mark, and prove that nothing is left."""
     say = Progress()
     for one in _of_this_checkout() if every else [lab]:
-        _take_down(one, say, force=force, wait=wait)
+        _take_down(one, say, force=force, purge=purge, wait=wait)
 
 
 def _of_this_checkout() -> Iterator[Lab]:
@@ -100,7 +101,7 @@ def _of_this_checkout() -> Iterator[Lab]:
             yield config.load()
 
 
-def _take_down(lab: Lab, say: Progress, *, force: bool, wait: bool) -> None:
+def _take_down(lab: Lab, say: Progress, *, force: bool, purge: bool, wait: bool) -> None:
     others = [] if force or lab.provider != "docker" else labs.of_others(lab.name)
     if others:
         raise HostError(
@@ -109,7 +110,7 @@ def _take_down(lab: Lab, say: Progress, *, force: bool, wait: bool) -> None:
             try_next=f"there: `{named.command('down')}`; or here: `{named.command('down --force')}`",
         )
     with owner.held(say, wait=wait):
-        left = machines.destroy(lab, say)
+        left = machines.destroy(lab, say, force=force, purge=purge)
         if left:
             raise CheckFailed("still there: " + ", ".join(left), try_next=named.command("down"))
         named.forget()

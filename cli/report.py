@@ -1,4 +1,4 @@
-"""`lab report`: the page of a run, or its numbers judged again. Needs no lab."""
+"""`lab report`: the page of a run, its numbers as text, or its numbers judged again. Needs no lab."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ import click
 
 from lab.errors import CheckFailed
 
+TEXTS = ("markdown", "openmetrics")
+
 
 @click.command()
 @click.argument("run", required=False)
 @click.option("--recheck", is_flag=True, help="Judge the stored journal again; exits 1 on a difference.")
-def report(run: str | None, recheck: bool) -> None:
-    """Write the page of RUN (a name, a folder, or the newest run) and print its path."""
+@click.option("--format", "form", type=click.Choice(["page", *TEXTS]), default="page", help="What to print.")
+def report(run: str | None, recheck: bool, form: str) -> None:
+    """Write the page of RUN (a name, a folder, or the newest run) and print its path; or print numbers."""
+    if recheck and form != "page":
+        raise click.UsageError("--recheck says what differs, in no other --format")
     # What draws takes a second to load: the other commands need not wait for it.
     from evidence import report as reports  # noqa: PLC0415
     from evidence.report import model  # noqa: PLC0415
 
     folder = model.find(run)
+    if form != "page":
+        click.echo(reports.text(folder, form), nl=False)
+        return
     if not recheck:
         click.echo(reports.write(folder))
         return

@@ -17,14 +17,14 @@ from lab.clients.consul import ConsulClient
 from lab.clients.swarm import SwarmClient
 from lab.errors import LabError
 from lab.labs import Found
-from lab.model import Lab, Service, other
+from lab.model import OWN_HOSTS, Lab, Service, other
 from provisioning import health
 
 
 def closing(lab: Lab) -> None:
     """Where everything is, what to paste, what to try next."""
     address, service = lab.master.address, lab.main_service
-    shell = named.command("ssh") if named.chosen() else "vagrant ssh"
+    shell = named.command("ssh") if named.chosen() or lab.provider == OWN_HOSTS else "vagrant ssh"
     deploy = named.command(f"deploy {service.name} {service.releases[-1]}")
     click.echo(
         f"""

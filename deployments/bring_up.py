@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, nullcontext
 from deployments import baseline, books
 from lab import config, engine, machines, network
 from lab.clients.consul import ConsulClient
-from lab.model import Lab
+from lab.model import OWN_HOSTS, Lab
 from lab.shell import Shell
-from provisioning import build, doctor, health, provision
+from provisioning import build, doctor, health, provision, supply
 from provisioning.stages import healths
 
 Say = Callable[[str], None]
@@ -32,6 +32,8 @@ def bring_up(lab: Lab, say: Say, phase: Phase = nullcontext) -> None:
         start_machines(lab, say)
     shells = machines.shells(lab)
     with phase("stages"):
+        if lab.provider == OWN_HOSTS:
+            supply.supply(lab, build.record(lab), shells, say)
         changes = provision.provision(lab, build.record(lab), shells, say)
     say(f"{len(changes)} changed on {len(lab.nodes)} nodes")
     with phase("first release"):

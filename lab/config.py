@@ -18,12 +18,12 @@ import yaml
 
 from lab import named
 from lab.errors import ConfigError, nearest, shown
-from lab.model import COLORS, DATABASE, PRIVATE, SHARED, Lab, Node, Service
+from lab.model import COLORS, DATABASE, OWN_HOSTS, PRIVATE, SHARED, Access, Lab, Node, Power, Service
 
 LAB_FILE = Path(__file__).with_name("lab.yml")
 MOST_CHARACTERS = 100_000
 
-PROVIDERS = ("docker", "libvirt", "virtualbox")
+PROVIDERS = ("docker", "libvirt", "virtualbox", OWN_HOSTS)
 ROLES = ("master", "node")
 
 # --- what lab.yml may say ---------------------------------------------------------------------------------
@@ -59,6 +59,7 @@ class ListOf:
 @dataclass(frozen=True)
 class Keys:
     keys: dict[str, Spec]
+    optional: frozenset[str] = frozenset()
 
 
 Spec = Text | OneOf | Number | Flag | ListOf | Keys
@@ -80,6 +81,40 @@ URL_PATH = Text(
 RELEASE = Text(
     r"(?!latest$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", 'a release in quotes, such as "1.0", and not latest'
 )
+SSH_HOST = Text(
+    r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,252}",
+    "an address, a name, or a Host of ssh's configuration",
+)
+USER = Text(r"[a-z_][a-z0-9_-]{0,31}", "the name of a user, such as admin")
+FILE = Text(r"[^\x00-\x1f\"%]{1,500}", "the path of a file, such as ~/.ssh/id_ed25519")
+JUMP = Text(
+    r"([a-z_][a-z0-9_-]{0,31}@)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}(:\d{1,5})?",
+    "a host on the way, such as admin@bastion.example.org:22",
+)
+COMMAND = Text(r"[^\x00-\x1f]{1,1000}", "a command of this host, on one line")
+
+ACCESS = Keys(
+    {
+        "host": SSH_HOST,
+        "user": USER,
+        "port": Number(1, 65535),
+        "key": FILE,
+        "jump": JUMP,
+        "config": FILE,
+        "shared": Flag(),
+    },
+    optional=frozenset({"user", "port", "key", "jump", "config", "shared"}),
+)
+NODE = Keys(
+    {
+        "name": NAME,
+        "address": ADDRESS,
+        "roles": ListOf(OneOf(ROLES)),
+        "ssh": ACCESS,
+        "power": Keys({"off": COMMAND, "on": COMMAND}),
+    },
+    optional=frozenset({"ssh", "power"}),
+)
 
 SCHEMA = Keys(
     {
@@ -87,7 +122,7 @@ SCHEMA = Keys(
         "provider": OneOf(PROVIDERS),
         "subnet": SUBNET,
         "check_interval": Number(1, 3600),
-        "nodes": ListOf(Keys({"name": NAME, "address": ADDRESS, "roles": ListOf(OneOf(ROLES))})),
+        "nodes": ListOf(NODE),
         "services": ListOf(
             Keys(
                 {
@@ -187,7 +222,7 @@ def _walk_keys(node: yaml.Node, spec: Keys, where: str) -> Item:
             )
         found[key] = walk(value_node, spec.keys[key], path)
     for key in spec.keys:
-        if key not in found:
+        if key not in found and key not in spec.optional:
             path = f"{where}.{key}" if where else key
             raise _Wrong(_line(node), f'key "{path}" is missing', allowed)
     return Item(found, _line(node))
@@ -293,6 +328,27 @@ def _subnet(item: Item) -> ipaddress.IPv4Network:
     return subnet
 
 
+def _check_access(lab: Item) -> None:
+    """Nodes say how they are reached when the lab does not make them, and only then."""
+    is_own = lab["provider"].value == OWN_HOSTS
+    for i, node in enumerate(lab["nodes"]):
+        where = f"nodes[{i}]"
+        if is_own and "ssh" not in node.value:
+            raise _Wrong(
+                node.line,
+                f'key "{where}.ssh" is missing',
+                f"with the provider {OWN_HOSTS}: ssh: {{host: ...}}",
+            )
+        for key in ("ssh", "power"):
+            if not is_own and key in node.value:
+                provider = lab["provider"].value
+                raise _Wrong(
+                    node[key].line,
+                    f"{where}.{key} with the provider {provider}",
+                    f"with the provider {OWN_HOSTS}",
+                )
+
+
 def _check_roles(lab: Item) -> None:
     nodes = lab["nodes"]
     masters = [node for node in nodes if "master" in node["roles"].plain()]
@@ -355,6 +411,11 @@ def load(path: Path | None = None) -> Lab:
         raise ConfigError(f"LAB is {shown(name)}", try_next=f"allowed: {allowed}")
     if name == first.name:
         raise ConfigError(f"{name} is the lab of {file} itself", try_next="the same without LAB or -n")
+    if first.provider == OWN_HOSTS:
+        raise ConfigError(
+            f"LAB is {name}, and the machines of {file} can be in one lab alone",
+            try_next="a lab file with other machines, in LAB_FILE",
+        )
     return named.beside(first, name)
 
 
@@ -395,6 +456,7 @@ def _checked(text: str) -> Item:
     lab = walk(root, SCHEMA, "")
     _check_duplicates(lab)
     _check_addresses(lab)
+    _check_access(lab)
     _check_roles(lab)
     _check_names(lab)
     return lab
@@ -419,6 +481,11 @@ def _compose(text: str) -> yaml.Node | None:
 
 def _record(item: Item) -> Lab:
     plain = item.plain()
-    nodes = tuple(Node(**node) for node in plain.pop("nodes"))
+    nodes = tuple(map(_node, plain.pop("nodes")))
     services = tuple(Service(**service) for service in plain.pop("services"))
     return Lab(**plain, nodes=nodes, services=services)
+
+
+def _node(plain: dict[str, Any]) -> Node:
+    ssh, power = plain.pop("ssh", None), plain.pop("power", None)
+    return Node(**plain, ssh=ssh and Access(**ssh), power=power and Power(**power))

@@ -4,6 +4,7 @@
 #   lab/host.sh              all of it (make lab-up runs it first)
 #   lab/host.sh --venv-only  only .venv: needs no Docker and no sudo (make unit, make lint)
 #   lab/host.sh --browser    .venv and a Chromium, for the features that look at pages (make features, make test)
+#   lab/host.sh --go         .venv and Go, for what checks the workflows (make lint-ci)
 #
 # Says nothing when nothing is to be done. LAB_YES=1 answers yes to "may I use sudo"; LAB_PATIENCE=3 waits three
 # times as long. Exit: 2 usage, 3 Docker did not answer in time, 4 this host cannot run the lab as it is.
@@ -154,8 +155,8 @@ wait_or_stop() { # wait_or_stop <command that shows the log>...
 }
 
 case ${1:-} in
-    "" | --venv-only | --browser) ;;
-    *) stop 2 "usage: lab/host.sh [--venv-only | --browser]" ;;
+    "" | --venv-only | --browser | --go) ;;
+    *) stop 2 "usage: lab/host.sh [--venv-only | --browser | --go]" ;;
 esac
 [ "${CLEAN:-}" = $$ ] || start_clean "$called_in" "$@"
 
@@ -168,12 +169,16 @@ case ${1:-} in
         make_venv
         make_browser
         ;;
+    --go)
+        make_venv
+        make_go
+        ;;
     *)
         refuse_other_engine
         # shellcheck disable=SC2046 # one word a package
         install $(missing_programs)
         start_docker
         make_venv
-        make_go
+        make_go_to_build
         ;;
 esac

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lab import engine, environment
-from lab.machines import checkout_of, key_of
 from lab.model import MARK
+from lab.providers.containers import checkout_of, key_of
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ MARK = "bluegreen-lab"  # the label of all that is made: containers, networks, v
 SHARED = "images"  # that label's value on what all labs use; no lab is called so
 COLORS = ("blue", "green")
 DATABASE = "db"
+OWN_HOSTS = "ssh"  # the provider of machines that the lab did not make
 REGISTRY_PORT = 5000
 SWARM_PORT = 2375
 PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
@@ -26,10 +27,33 @@ def other(color: str | None) -> str:
 
 
 @dataclass(frozen=True)
+class Access:
+    """The user's own way to a machine, as ssh takes it; empty or 0: as ssh's own configuration says."""
+
+    host: str  # an address, a name, or a Host of ssh's configuration
+    user: str = ""
+    port: int = 0
+    key: str = ""
+    jump: str = ""
+    config: str = ""  # a file of ssh's configuration in place of ~/.ssh/config
+    shared: bool = False  # others have containers there, and the lab may join them
+
+
+@dataclass(frozen=True)
+class Power:
+    """Commands of this host that cut a machine's power, and give it back."""
+
+    off: str
+    on: str
+
+
+@dataclass(frozen=True)
 class Node:
     name: str
     address: str
     roles: tuple[str, ...]
+    ssh: Access | None = None  # with the provider ssh
+    power: Power | None = None  # with the provider ssh, where there is such a command
 
 
 @dataclass(frozen=True)

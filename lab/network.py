@@ -19,7 +19,8 @@ from docker.errors import DockerException
 from lab import engine, environment, named
 from lab.alone import alone
 from lab.errors import HostError
-from lab.model import MARK, Lab
+from lab.model import MARK, OWN_HOSTS, Lab
+from lab.providers.own import access
 from lab.waiting import stretched
 
 # Routes wider than this are ways to everywhere (0.0.0.0/0, or a VPN's 0.0.0.0/1): the lab may lie inside.
@@ -55,7 +56,12 @@ def own_networks(lab: Lab, networks: Iterable[DockerNetwork]) -> list[DockerNetw
 
 
 def clash(lab: Lab, routes: Iterable[Route], networks: Iterable[DockerNetwork]) -> str | None:
-    """Who already owns a part of the lab's subnet, in words, or None when it is free or the lab's own."""
+    """Who already owns a part of the lab's subnet, in words, or None when it is free or the lab's own.
+
+    The network of machines of one's own is there before any lab.
+    """
+    if lab.provider == OWN_HOSTS:
+        return None
     networks = list(networks)
     own = own_networks(lab, networks)
     for network in networks:
@@ -156,7 +162,12 @@ def settle(first: Lab) -> None:
 
 
 def is_present(lab: Lab) -> bool:
-    """The lab's network is on this host, and packets to the master go into it and nowhere else."""
+    """The lab's network is on this host, and packets to the master go into it and nowhere else.
+
+    One's own machines are known by their host keys instead.
+    """
+    if lab.provider == OWN_HOSTS:
+        return access.is_reached(lab)
     return leads_to_lab(lab, device_towards(lab.master.address), docker_networks(lab))
 
 

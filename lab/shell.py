@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ T = TypeVar("T")
 CONNECT_TIMEOUT = 10.0
 # Until the other side has said who it is, and has let one in: paramiko's own limits.
 CONNECT_LIMITS = {"banner_timeout": 15.0, "auth_timeout": 30.0}
+NO_EXIT = -1  # paramiko's word for a command that ended without an exit code
 SHOWN = 200  # characters of a command that an error shows
 
 
@@ -96,6 +99,10 @@ class SshShell:
         self._connection = Connection(
             node, config=config, connect_timeout=self._connect_timeout, connect_kwargs=limits
         )
+        known_hosts = config.base_ssh_config.lookup(node).get("userknownhostsfile", os.devnull).strip('"')
+        if known_hosts != os.devnull:  # Vagrant's machines have no key that anybody could know
+            self._connection.client.load_host_keys(known_hosts)
+            self._connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
 
     def _open(self) -> None:
         with self._lock:
@@ -115,6 +122,7 @@ class SshShell:
 
     def run(self, script: str, *, sudo: bool = True, check: bool = True, timeout: float = 120) -> Result:
         self._open()
+        begun = time.monotonic()
         try:
             done = self._connection.run(
                 command_line(script, sudo),
@@ -129,10 +137,19 @@ class SshShell:
         except (OSError, EOFError, paramiko.SSHException) as error:
             self.close()
             raise LabError("the SSH connection broke", node=self.node, last_seen=str(error)) from error
+        if done.exited == NO_EXIT:
+            self.close()
+            raise self._cut(script, timeout, time.monotonic() - begun, done.stdout)
         result = Result(self.node, script, done.exited, done.stdout, done.stderr)
         if check and result.exit != 0:
             raise CommandFailed(result)
         return result
+
+    def _cut(self, script: str, timeout: float, took: float, seen: str) -> LabError:
+        """Why there is no exit code: the time was over, which fabric may not tell, or the connection was."""
+        if took >= stretched(timeout):
+            return unfinished(self.node, script, timeout, seen)
+        return LabError("the SSH connection broke", node=self.node, last_seen=seen[-600:])
 
     def close(self) -> None:
         self._connection.close()

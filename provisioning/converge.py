@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from lab.model import MARK
 from lab.shell import CommandFailed, Shell, in_parallel
 from provisioning.resources import Resource
 
 APPLY_TIMEOUT = 300.0
+INSTALL_TIMEOUT = 1800.0  # packages come from outside
 FEW = 5
+KEEP = f"/var/lib/{MARK}/keep"  # lab/providers/own/keep.sh
 SCRIPT_LIMIT = 60_000  # Linux takes 128 KiB in one argument, quoting included
 
 
@@ -88,12 +91,21 @@ def apply(shell: Shell, changes: Sequence[Change]) -> None:
 
 
 def _apply(shell: Shell, changes: Sequence[Change]) -> None:
-    script = "set -e\n" + "\n".join(f"echo '@@ {change.key}'\n({change.script})" for change in changes)
-    result = shell.run(script, timeout=APPLY_TIMEOUT, check=False)
+    installs = any(change.key.startswith("package:") for change in changes)
+    timeout = INSTALL_TIMEOUT if installs else APPLY_TIMEOUT
+    result = shell.run(script(changes), timeout=timeout, check=False)
     if result.exit != 0:
         seen = [line for line in result.stdout.splitlines() if line.startswith("@@ ")]
         what = seen[-1][3:] if seen else "nothing was begun"
         raise CommandFailed(type(result)(result.node, what, result.exit, result.stdout, result.stderr))
+
+
+def script(changes: Sequence[Change]) -> str:
+    """The script that makes these changes, each behind a line `@@ key`; it ends at the first that fails."""
+    # A machine that will be given back notes how each thing was before.
+    noted = f"[ ! -x {KEEP} ] || {KEEP}"
+    steps = (f"echo '@@ {one.key}'\n{noted} '{one.key}'\n({one.script})" for one in changes)
+    return "\n".join(["set -e", *steps])
 
 
 def in_short(changes: Sequence[Change]) -> str:

@@ -50,6 +50,64 @@ class Package:
 
 
 @dataclass(frozen=True)
+class Command:
+    """A command, of a package that not every release of Debian has apart."""
+
+    name: str
+    package: str
+
+    @property
+    def key(self) -> str:
+        return f"package:{self.package}"
+
+    @property
+    def observe(self) -> str:
+        return f"command -v {self.name} || true"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        # Looked at again: the package before it may have brought the command since.
+        install = Package((self.package,)).converge("", changed)
+        return None if observed else f"command -v {self.name} >/dev/null || {{ {install}; }}"
+
+
+@dataclass(frozen=True)
+class Masked:
+    """A unit of the distribution that must not run: a component of the lab is in its place."""
+
+    name: str
+
+    @property
+    def key(self) -> str:
+        return f"masked:{self.name}"
+
+    @property
+    def observe(self) -> str:
+        return f"systemctl is-enabled {self.name} 2>/dev/null || true"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        return None if observed == "masked" else f"systemctl mask --now -q {self.name}"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A user who is in a group."""
+
+    user: str
+    group: str
+
+    @property
+    def key(self) -> str:
+        return f"member:{self.user} of {self.group}"
+
+    @property
+    def observe(self) -> str:
+        return f"id -nG {self.user}"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        return None if self.group in observed.split() else f"usermod -aG {self.group} {self.user}"
+
+
+@dataclass(frozen=True)
 class Directory:
     path: str
     owner: str = "root"

@@ -17,7 +17,7 @@ from lab import config as lab_config
 from lab import owner
 from lab.errors import CheckFailed, LabError
 from lab.waiting import stretched
-from scenarios import workers
+from scenarios import attachments, workers
 
 DEADLINE = 300  # seconds a scenario may take; the tag @deadline-600 gives another number
 EXAMPLE = "_pytest_bdd_example"  # the fixture that every scenario of pytest-bdd has, and only those
@@ -152,10 +152,10 @@ def collect(item: pytest.Item, run: Run) -> None:
     """The evidence of a failure, before anything is healed; its path is printed."""
     try:
         path = run.keep_evidence()
+        item.add_report_section("call", "evidence", str(path))
+        attachments.of_failure(item.config, path)
     except Exception as error:  # what failed first is what is told
-        item.add_report_section("call", "evidence", f"no evidence: {error}")
-        return
-    item.add_report_section("call", "evidence", str(path))
+        item.add_report_section("call", "evidence", f"not all of it is kept: {error}")
 
 
 def finish(item: pytest.Item, run: Run, call: pytest.CallInfo[None]) -> None:
@@ -179,6 +179,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         if isinstance(entry, EvidenceKept):
             terminalreporter.write_line(f"archive  {run.folder / entry.file}")
     terminalreporter.write_line(f"report   {_report(run)}")
+    attachments.of_run(config, run.folder)
     if seed(config) is not None:
         terminalreporter.write_line(f"seed     {seed(config)}")
     terminalreporter.write_line(f"again    {command(config)}")

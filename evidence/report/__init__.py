@@ -1,29 +1,55 @@
-"""The report of a run: `model` reads its folder, `pictures` draws it, `page` puts both on one HTML page."""
+"""The report of a run: `model` reads its folder, `pictures` draws it, `page` puts both on one HTML page.
+
+`markdown` and `openmetrics` say its numbers for other tools.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from evidence.report import model, page
+from evidence.report import markdown, model, openmetrics, page
+from evidence.report.model import Report
 from lab.errors import LabError
 
 PAGE = "report.html"
 DATA = "report.json"
+NUMBERS = "metrics.txt"
+
+
+def _json(report: Report) -> str:
+    return json.dumps(model.plain(report), indent=1, ensure_ascii=False) + "\n"
+
+
+# The files of a report, and what is in each.
+FILES: Mapping[str, Callable[[Report], str]] = {
+    DATA: _json,
+    NUMBERS: openmetrics.render,
+    PAGE: page.render,
+}
+# What `text` says, by the name of its form.
+FORMS: Mapping[str, Callable[[Report], str]] = {
+    "markdown": markdown.render,
+    "openmetrics": openmetrics.render,
+}
 
 
 def write(folder: Path) -> Path:
-    """Write the page and the same as JSON into the run's folder; returns the page's path.
+    """Write the page, the same as JSON, and the numbers into the run's folder; returns the page's path.
 
     Raises LabError when the folder takes no files.
     """
     report = model.load(folder)
-    data = json.dumps(model.plain(report), indent=1, ensure_ascii=False) + "\n"
-    path = folder / PAGE
     try:
-        # What UTF-8 cannot write is written as an escape.
-        (folder / DATA).write_bytes(data.encode(errors="backslashreplace"))
-        path.write_bytes(page.render(report).encode(errors="backslashreplace"))
+        for name, render in FILES.items():
+            # What UTF-8 cannot write is written as an escape.
+            (folder / name).write_bytes(render(report).encode(errors="backslashreplace"))
     except OSError as error:
         raise LabError(f"the report cannot be written to {folder}", last_seen=str(error)) from error
-    return path
+    return folder / PAGE
+
+
+def text(folder: Path, form: str) -> str:
+    """The numbers of a run in a form of FORMS."""
+    return FORMS[form](model.load(folder))

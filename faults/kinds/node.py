@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from faults import power
 from faults.example import BEFORE, Example, silent
-from faults.fault import Action, Fault, Site, lines, script, waiting
-from faults.host import machine, only_ours
+from faults.fault import Action, Fault, Site
 from faults.kinds import back
 
 
@@ -15,8 +15,10 @@ class NodeFault(Fault):
     """Undone by power; then what ran on the node is brought back, unless it has been replaced."""
 
     takes: ClassVar[str] = "nodes"
-    docker: ClassVar[str]  # words for a container node's engine
-    vagrant: ClassVar[str]  # words for Vagrant, with virtual machines
+    act: ClassVar[str]  # what is done to the machine: faults/power.py
+
+    def refusal(self, site: Site) -> str | None:
+        return power.of(site).refusal(self.act, site)
 
     def actions(self, site: Site) -> list[Action]:
         return [
@@ -26,25 +28,13 @@ class NodeFault(Fault):
         ]
 
     def inject(self, site: Site) -> str:
-        if site.lab.provider != "docker":
-            return f"vagrant {self.vagrant} {site.node.name}"
-        return lines(
-            only_ours(site.lab, site.node), f"docker {self.docker} {machine(site.lab, site.node)} >/dev/null"
-        )
+        return power.of(site).take(self.act, site)
 
     def heal(self, site: Site) -> str:
-        if site.lab.provider != "docker":
-            return f"vagrant up {site.node.name}"
-        # `docker start` does nothing to a node that runs.
-        return lines(
-            only_ours(site.lab, site.node), f"docker start {machine(site.lab, site.node)} >/dev/null"
-        )
+        return power.of(site).give(self.act, site)
 
     def healed(self, site: Site) -> str:
-        if site.lab.provider != "docker":
-            return f"vagrant status {site.node.name} --machine-readable | grep -q ',state,running'"
-        state = f"docker inspect -f '{{{{.State.Status}}}}' {machine(site.lab, site.node)}"
-        return lines(only_ours(site.lab, site.node), f'now=$({state}); echo "$now"; [ "$now" = running ]')
+        return power.of(site).is_on(site)
 
 
 @dataclass(frozen=True)
@@ -56,22 +46,11 @@ class PowerCut(NodeFault):
     example: ClassVar[Example | None] = Example(
         "the node of the live color", "! ping -c 1 -W 1 {node}", at="master"
     )
-    docker: ClassVar[str] = "kill"
-    vagrant: ClassVar[str] = "halt -f"
-
-
-class OrderlyFault(NodeFault):
-    """A node that its engine takes down in its own time."""
-
-    def heal(self, site: Site) -> str:
-        if site.lab.provider != "docker":
-            return super().heal(site)
-        up = script("stays_up.sh", machine=machine(site.lab, site.node))
-        return lines(only_ours(site.lab, site.node), waiting(site), up)
+    act: ClassVar[str] = power.CUT
 
 
 @dataclass(frozen=True)
-class Halt(OrderlyFault):
+class Halt(NodeFault):
     """An orderly stop of the node."""
 
     name: ClassVar[str] = "halt"
@@ -79,12 +58,11 @@ class Halt(OrderlyFault):
     example: ClassVar[Example | None] = Example(
         "the node of the live color", "! ping -c 1 -W 1 {node}", at="master"
     )
-    docker: ClassVar[str] = "stop -t 20"
-    vagrant: ClassVar[str] = "halt"
+    act: ClassVar[str] = power.HALT
 
 
 @dataclass(frozen=True)
-class Reboot(OrderlyFault):
+class Reboot(NodeFault):
     """An orderly stop and a start."""
 
     name: ClassVar[str] = "reboot"
@@ -92,8 +70,7 @@ class Reboot(OrderlyFault):
     example: ClassVar[Example | None] = Example(
         "the node of the live color", f"test $(stat -c %Y /proc/1) -gt $(cat {BEFORE})", lasts=False
     )
-    docker: ClassVar[str] = "restart -t 20"
-    vagrant: ClassVar[str] = "reload"
+    act: ClassVar[str] = power.REBOOT
 
 
 @dataclass(frozen=True)
@@ -103,19 +80,4 @@ class Freeze(NodeFault):
     name: ClassVar[str] = "freeze"
     phrase: ClassVar[str] = "(?:freezes|freeze)"
     example: ClassVar[Example | None] = Example("the node of the live color", silent("{node}"), at="master")
-    docker: ClassVar[str] = "pause"
-    vagrant: ClassVar[str] = ""
-
-    def refusal(self, site: Site) -> str | None:
-        if site.lab.provider != "docker":
-            return f"only a container node can be frozen; these are of {site.lab.provider}"
-        return None
-
-    def heal(self, site: Site) -> str:
-        name = machine(site.lab, site.node)
-        paused = f"[ \"$(docker inspect -f '{{{{.State.Paused}}}}' {name})\" = true ]"
-        return lines(
-            only_ours(site.lab, site.node),
-            f"if {paused}; then docker unpause {name} >/dev/null; fi",
-            super().heal(site),
-        )
+    act: ClassVar[str] = power.FREEZE

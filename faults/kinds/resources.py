@@ -127,6 +127,7 @@ class Clock(Fault):
     def inject(self, site: Site) -> str:
         boot = "awk -v now=$(date +%s.%N) '{ printf \"%.3f\\n\", now - $1 }' /proc/uptime"
         return lines(
+            'systemd-detect-virt -cq && { echo "a container: the clock would be its host\'s" >&2; exit 78; }',
             "systemctl stop systemd-timesyncd chrony 2>/dev/null",
             f"{boot} >{site.home}/boot || exit 1",
             f'date -s "{self.by} seconds" >/dev/null',

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import engine, environment, machines, named, owner
+from lab import engine, environment, named, owner
 from lab.model import Lab
+from lab.providers import containers
 
 pytestmark = pytest.mark.usefixtures("one_baseline")
 LAB = str(Path(sys.executable).with_name("lab"))
@@ -152,11 +153,11 @@ def test_an_engine_that_is_not_this_hosts_is_refused_before_anything_is_done(
     elif by == "DOCKER_CONTEXT":
         (tmp_path / "config.json").unlink()
         shell["DOCKER_CONTEXT"] = "far"
-    before = sorted(thing.name for thing in machines.marked(lab))
+    before = sorted(thing.name for thing in containers.marked(lab))
     done = run(*words, shell=shell)
     assert done.returncode == 4, f"{done.stdout}{done.stderr}"
     assert by in done.stderr and "the lab runs on this host's own engine" in done.stderr
-    assert sorted(thing.name for thing in machines.marked(lab)) == before
+    assert sorted(thing.name for thing in containers.marked(lab)) == before
 
 
 def test_a_node_that_stands_still_is_not_taken_for_healed_by_another_engine(lab: Lab) -> None:

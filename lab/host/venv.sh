@@ -50,11 +50,16 @@ END
     chmod 755 ".venv/bin/$1"
 }
 
-make_go() {
-    local minor missing
+make_go_to_build() {
+    local missing
     if [ -x .venv/bin/go ]; then return; fi
     missing=$(in_venv -m provisioning.build) || stop 4 "what the cache has is not known"
-    [ -n "$missing" ] || return 0
+    [ -z "$missing" ] || make_go
+}
+
+make_go() {
+    local minor
+    if [ -x .venv/bin/go ]; then return; fi
     if has go; then
         minor=$(go version | sed -n 's/^go version go1\.\([0-9]*\).*/\1/p')
         if [ "${minor:-0}" -ge "$GO_LEAST" ]; then return; fi

@@ -12,6 +12,7 @@ from provisioning.build import artifacts, images
 
 NODE_CACHE = Path("/lab-cache")  # where a node sees the host's cache, read-only
 PROGRAMS = ("consul", "consul-template")
+PLAYBOOKS = Path(__file__).parents[1] / "ansible"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,19 @@ def record(lab: Lab) -> Built:
         {image.name: image.digest for image in images.wanted(lab)},
         (store.name, str(NODE_CACHE / "registry" / store.name)),
     )
+
+
+def playbooks() -> tuple[str, str]:
+    """Digest and place of the playbooks, as a machine sees them that is given its share of the cache."""
+    digest = images.folder_digest(PLAYBOOKS)
+    return digest, str(NODE_CACHE / f"ansible-{digest}")
+
+
+def on_this_host(source: str) -> Path:
+    """Where that is on this host, which a node sees as `source`."""
+    if source == playbooks()[1]:
+        return PLAYBOOKS
+    return artifacts.cache_root() / Path(source).relative_to(NODE_CACHE)
 
 
 def make(lab: Lab, progress: Callable[[str], None]) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
 import ssl
@@ -29,6 +28,7 @@ from typing import TYPE_CHECKING
 
 from lab import http
 from lab.alone import alone
+from lab.architecture import ARCHITECTURES, architecture
 from lab.errors import HostError, LabError
 from provisioning.build import sources
 
@@ -49,7 +49,6 @@ GO_SETTINGS = {
     "GOWORK": "off",
 }
 WHEELS_FOR = ("--python-version=3.11", "--implementation=cp")
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # as the kernel says it: as Debian and Go do
 
 Progress = Callable[[str], None]
 Go = Callable[[list[str], Path, str], str]  # words, folder, what to say when it fails -> what it printed
@@ -76,17 +75,6 @@ class Recipe:
 def cache_root() -> Path:
     """The folder of everything kept between runs: $LAB_CACHE or ~/.cache/bluegreen-lab."""
     return Path(os.environ.get("LAB_CACHE") or Path.home() / ".cache" / "bluegreen-lab")
-
-
-def architecture() -> str:
-    """This machine's and so the nodes', as Debian and Go name it. HostError when no nodes are made for it."""
-    machine = platform.machine()
-    if machine not in ARCHITECTURES:
-        raise HostError(
-            f"this machine is a {machine}; the lab's nodes are made for {' and '.join(ARCHITECTURES)}",
-            try_next="another machine",
-        )
-    return ARCHITECTURES[machine]
 
 
 def go_settings() -> dict[str, str]:

@@ -30,10 +30,11 @@ from docker.errors import DockerException, ImageNotFound
 from docker.types import Mount
 
 from lab import engine, http, root
+from lab.architecture import architecture
 from lab.errors import ConfigError, HostError, LabError
 from lab.model import MARK, SHARED, Lab
 from lab.waiting import wait_until
-from provisioning.build.artifacts import architecture, cache_root, inputs_digest, obtain, one_at_a_time
+from provisioning.build.artifacts import cache_root, inputs_digest, obtain, one_at_a_time
 
 Progress = Callable[[str], None]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab import environment
 from lab.errors import HostError
-from lab.model import Lab
+from lab.model import OWN_HOSTS, Lab
 from provisioning.doctor import engine, host, surroundings
 from provisioning.doctor.facts import Check, Facts
 from provisioning.doctor.observing import observe
@@ -25,6 +25,8 @@ CHECKS: tuple[Callable[[Facts], Check], ...] = (
     *(surroundings.ports, surroundings.subnet, surroundings.proxies, surroundings.variables),
     *(surroundings.browser, surroundings.building, surroundings.cache),
 )
+# Of nodes that run on this host.
+OF_THIS_HOST = (host.vagrant, host.memory, surroundings.ports)
 # Of nodes that are containers; machines of libvirt and VirtualBox bring their own kernel.
 OF_CONTAINERS = (engine.options, engine.storage, engine.cgroups, host.capabilities, host.kernel, host.faults)
 
@@ -36,7 +38,10 @@ def examine(lab: Lab) -> list[Check]:
 
 def judge(facts: Facts) -> list[Check]:
     """The list for these facts, without anything that must not be pasted. Pure."""
-    chosen = [one for one in CHECKS if facts.lab.provider == "docker" or one not in OF_CONTAINERS]
+    elsewhere = () if facts.lab.provider == "docker" else OF_CONTAINERS
+    if facts.lab.provider == OWN_HOSTS:
+        elsewhere = (*elsewhere, *OF_THIS_HOST)
+    chosen = [one for one in CHECKS if one not in elsewhere]
     home = facts.given.get("HOME") or str(Path.home())
     return [clean(check(facts), home) for check in chosen]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from provisioning.build.artifacts import ARCHITECTURES
+from lab.architecture import ARCHITECTURES
 from provisioning.doctor.facts import (
     Check,
     Engine,

@@ -9,6 +9,7 @@ from provisioning.build import Built
 from provisioning.resources import Directory, File, Program, Resource, Unit
 from provisioning.roles import Health, Logs, ask, is_master
 
+DATA = "/var/lib/consul"
 UNIT = """[Unit]
 Description=Consul agent
 After=network.target
@@ -32,7 +33,7 @@ def agent_settings(lab: Lab, node: Node) -> dict[str, object]:
     settings: dict[str, object] = {
         "node_name": node.name,
         "datacenter": "lab",
-        "data_dir": "/var/lib/consul",
+        "data_dir": DATA,
         "bind_addr": node.address,
         "client_addr": f"127.0.0.1 {node.address}",
         "ports": {"grpc": -1, "grpc_tls": -1},  # for a mesh, which is not here
@@ -58,6 +59,7 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
     folders = [Directory(f"/data/consul/{name}") for name in ("logs", "scripts", "config")]
     return [
         program,
+        Directory(DATA),
         Directory("/data"),
         Directory("/data/consul"),
         *folders,

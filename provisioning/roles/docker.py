@@ -6,7 +6,7 @@ import json
 
 from lab.model import Lab, Node
 from provisioning.build import Built
-from provisioning.resources import File, Package, Resource, Unit
+from provisioning.resources import Command, File, Masked, Member, Package, Resource, Unit
 from provisioning.roles import Health, Logs, ask_socket, is_master, responds
 
 # In place of the distribution's unit, which wants a socket unit and raises limits: both clash with the lab.
@@ -50,6 +50,9 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
     unit = File("/etc/systemd/system/docker.service", UNIT)
     return [
         Package(("docker.io", "curl", "jq", "rsync", "iptables")),
+        Command("docker", "docker-cli"),
+        Masked("docker.socket"),
+        Member("vagrant", "docker"),
         settings,
         unit,
         Unit("docker.service", restart_on=(settings.key, unit.key)),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from lab.model import Lab, Node
-from provisioning.build import Built
+from lab.model import OWN_HOSTS, Lab, Node
+from provisioning.build import Built, playbooks
 from provisioning.build.images import FOLDERS
-from provisioning.resources import File, Package, Reload, Resource, Unit
+from provisioning.resources import File, Folder, Package, Reload, Resource, Unit
 from provisioning.roles import Health
 from provisioning.templates import render
+
+PROGRAMS = ("ca-certificates", "curl", "iproute2", "iptables", "iputils-ping", "jq", "procps", "rsync")
 
 
 def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
     # Container nodes have it from their image, so that it holds from their first connection on.
-    sshd = File("/etc/ssh/sshd_config.d/lab.conf", (FOLDERS / "node/sshd.conf").read_text())
+    sshd = File("/etc/ssh/sshd_config.d/lab.conf", _sshd(lab))
     gate = File("/usr/local/sbin/lab-gate", render("lab-gate", lab), mode="755")
     unit = File("/etc/systemd/system/lab-gate.service", render("lab-gate.service", lab))
     return [
@@ -20,11 +22,27 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
         File("/etc/lab/waiting.sh", render("waiting.sh", lab)),
         sshd,
         Reload("ssh.service", on=(sshd.key,)),
-        Package(("iptables", "iproute2")),
-        gate,
-        unit,
-        Unit("lab-gate.service", restart_on=(gate.key, unit.key)),
+        Package(PROGRAMS),
+        *_own(lab, gate, unit),
     ]
+
+
+def _own(lab: Lab, gate: File, unit: File) -> list[Resource]:
+    """What is between a machine's two networks, or the playbooks that others mount from this host.
+
+    A machine of one's own may have one network alone, and this host may reach it over any.
+    """
+    if lab.provider == OWN_HOSTS:
+        return [Folder("/vagrant/ansible", *playbooks())]
+    return [gate, unit, Unit("lab-gate.service", restart_on=(gate.key, unit.key))]
+
+
+def _sshd(lab: Lab) -> str:
+    """One's own machine keeps what it says of passwords: somebody may come in by one."""
+    lines = (FOLDERS / "node/sshd.conf").read_text().splitlines(keepends=True)
+    return "".join(
+        line for line in lines if lab.provider != OWN_HOSTS or not line.startswith("PasswordAuthentication")
+    )
 
 
 def health(lab: Lab, node: Node) -> list[Health]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.model import Lab, Node
 from provisioning.build import Built
-from provisioning.resources import File, Folder, Package, Resource, Unit
+from provisioning.resources import File, Folder, Masked, Package, Resource, Unit
 from provisioning.roles import Health, Logs, is_master, responds
 
 DATA = "/var/lib/lab-registry"
@@ -50,6 +50,7 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
     unit = File("/etc/systemd/system/lab-registry.service", UNIT)
     store = Folder(DATA, digest, source)
     return [
+        Masked("docker-registry.service"),  # before the package would start it, on every address
         Package(("docker-registry",)),
         settings,
         store,

@@ -40,7 +40,7 @@ def no_machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(environment, "STATE", tmp_path / "state")  # its open faults are not ours to heal
     monkeypatch.setenv("LAB_FILE", str(ROOT / "lab" / "lab.yml"))
     monkeypatch.setenv(environment.LAB, "")  # what a command sets there is gone with its test
-    for name in ("up", "destroy", "answering", "shells", "_vagrant"):
+    for name in ("up", "destroy", "answering", "shells"):
         monkeypatch.setattr(machines, name, forbidden)
     for name in ("host_routes", "device_towards", "docker_networks"):
         monkeypatch.setattr(network, name, forbidden)
@@ -80,7 +80,7 @@ ENDS: dict[type[BaseException], tuple[BaseException, int]] = {
 
 
 def fails_with(error: BaseException) -> Callable[..., NoReturn]:
-    def fail(*words: object) -> NoReturn:
+    def fail(*words: object, **options: object) -> NoReturn:
         raise error
 
     return fail
@@ -228,13 +228,13 @@ def test_a_deployment_tells_its_progress_on_stderr(
 
 
 def test_down_that_leaves_something_exits_1_and_names_it(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machines, "destroy", lambda lab, say: ["network net"])
+    monkeypatch.setattr(machines, "destroy", lambda lab, say, **options: ["network net"])
     code, _, err = lab("down")
     assert (code, err) == (1, "still there: network net\n  try next:  lab down\n")
 
 
 def test_down_of_everything_says_so(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machines, "destroy", lambda lab, say: [])
+    monkeypatch.setattr(machines, "destroy", lambda lab, say, **options: [])
     code, out, err = lab("down")
     assert (code, out) == (0, "")
     assert err.endswith("nothing of the lab is left\n")
@@ -247,7 +247,7 @@ def test_a_lab_of_another_checkout_is_taken_down_only_when_told(
     monkeypatch.setattr(labs, "here", lambda: [Found("bluegreen-lab", "", 4, 4, checkout, 0.0)])
     code, _, err = lab("down")
     assert code == 4 and f"{checkout} (of {checkout.owner()})" in err and "--force" in err
-    monkeypatch.setattr(machines, "destroy", lambda lab, say: [])
+    monkeypatch.setattr(machines, "destroy", lambda lab, say, **options: [])
     assert lab("down", "--force")[0] == 0
 
 
@@ -260,7 +260,8 @@ def test_down_of_all_takes_down_each_lab_of_this_checkout_and_no_other(
     here = [Found("two", "", 4, 4, ours, 0.0), Found("hers", "", 4, 4, theirs, 0.0)]
     monkeypatch.setattr(labs, "here", lambda: here)
     down: list[tuple[str, str]] = []
-    monkeypatch.setattr(machines, "destroy", lambda lab, say: down.append((lab.name, named.chosen())) or [])
+    note = lambda lab, say, **options: down.append((lab.name, named.chosen())) or []  # noqa: E731
+    monkeypatch.setattr(machines, "destroy", note)
     assert lab("down", "--all")[0] == 0
     assert down == [("halted", "halted"), ("two", "two"), ("bluegreen-lab", "")]
     assert not (environment.STATE / "halted").exists()
@@ -283,9 +284,8 @@ def test_a_name_means_another_lab_with_a_state_of_its_own(
     by: str, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[str, Path]] = []
-    monkeypatch.setattr(
-        machines, "destroy", lambda lab, say: seen.append((lab.name, environment.lab_state())) or []
-    )
+    note = lambda lab, say, **options: seen.append((lab.name, environment.lab_state())) or []  # noqa: E731
+    monkeypatch.setattr(machines, "destroy", note)
     monkeypatch.setenv(environment.LAB, "two" if by == "variable" else "")
     assert lab(*(["-n", "two"] if by == "option" else []), "down")[0] == 0
     assert seen == [("two", environment.STATE / "two")]

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.report import TEXTS
 from evidence import answers, runs
 from evidence.answers import Answer
+from evidence.report import FORMS
 from evidence.runs import Run
 from lab import config, environment
 
@@ -52,3 +54,17 @@ def test_a_stored_run_is_judged_again(lab: Callable[..., Said], run: Run) -> Non
     (run.folder / "01-first" / "probe.jsonl").unlink()
     code, _, err = lab("--recheck", run.folder.name)
     assert code == 1 and "First: requests was told as 1, is 0" in err
+
+
+def test_the_numbers_are_printed_for_other_tools(lab: Callable[..., Said], run: Run) -> None:
+    code, out, _ = lab("--format", "markdown")
+    assert code == 0 and "| First | ✓ passed |" in out
+    code, out, _ = lab("--format", "openmetrics", run.folder.name)
+    assert code == 0 and 'bluegreen_lab_scenario_requests{scenario="First",feature=""} 1\n' in out
+    assert out.endswith("# EOF\n")
+    assert tuple(FORMS) == TEXTS
+
+
+def test_a_run_is_judged_again_in_no_other_format(lab: Callable[..., Said], run: Run) -> None:
+    code, _, err = lab("--recheck", "--format", "markdown")
+    assert code == 2 and "no other --format" in err

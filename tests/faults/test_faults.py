@@ -19,7 +19,7 @@ from faults.kinds.shaping import handle, no_qdisc, remove_qdisc
 from faults.targets import Snapshot
 from faults.timer import undone
 from lab.errors import CheckFailed, ConfigError
-from lab.model import Lab
+from lab.model import Access, Lab, Power
 from lab.shell import Result
 from lab.testing import FakeShell
 from scenarios.steps.faults import fault_of, phrase
@@ -233,6 +233,32 @@ def test_virtual_machines_are_vagrants(name: str, lab: Lab, snapshot: Snapshot) 
     host, *_ = plan(other, snapshot, made(name), "swarm-node-01", 30, chance=random.Random(1)).actions
     assert host.inject.startswith("vagrant ")
     assert host.heal == "vagrant up swarm-node-01"
+
+
+def own(lab: Lab, power: Power | None) -> Lab:
+    nodes = tuple(dataclasses.replace(node, ssh=Access(node.name), power=power) for node in lab.nodes)
+    return dataclasses.replace(lab, provider="ssh", nodes=nodes)
+
+
+def test_a_machine_of_ones_own_loses_power_by_the_command_of_the_file(lab: Lab, snapshot: Snapshot) -> None:
+    mine = own(lab, Power(off="pdu off 7", on="pdu on 7"))
+    host, *_ = plan(mine, snapshot, made("power-cut"), "swarm-node-01", 30, chance=random.Random(1)).actions
+    assert (host.place, host.inject) == (None, "pdu off 7")
+    assert "(pdu on 7) || true" in host.heal and "wait_for" in host.heal
+    assert "docker" not in host.heal + host.healed and "vagrant" not in host.heal + host.healed
+
+
+@pytest.mark.parametrize("name", ["halt", "reboot", "freeze"])
+def test_nothing_else_is_done_to_the_power_of_a_machine_of_ones_own(
+    name: str, lab: Lab, snapshot: Snapshot
+) -> None:
+    with pytest.raises(CheckFailed, match="only the power can be cut"):
+        plan(own(lab, Power("off", "on")), snapshot, made(name), "swarm-node-01", 30, chance=random.Random(1))
+
+
+def test_without_a_command_for_its_power_a_machine_of_ones_own_keeps_it(lab: Lab, snapshot: Snapshot) -> None:
+    with pytest.raises(CheckFailed, match="the lab file has no command for its power"):
+        plan(own(lab, None), snapshot, made("power-cut"), "swarm-node-01", 30, chance=random.Random(1))
 
 
 TAKEN_DOWN = [

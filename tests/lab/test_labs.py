@@ -7,8 +7,8 @@ import pytest
 
 from lab import environment, labs
 from lab.labs import Found
-from lab.machines import AUTHORIZED_KEYS
 from lab.model import MARK
+from lab.providers.containers import AUTHORIZED_KEYS
 
 
 def node(lab: str, checkout: str, *, state: str = "running", created: int = 100) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from pathlib import Path
 import docker
 import pytest
 
-from lab import config, environment, machines, ports
+from lab import config, environment, keys, machines, ports
 from lab import engine as host_engine
 from lab.errors import HostError, LabError
+from lab.providers import by_vagrant, containers
 
 LAB = config.load(config.LAB_FILE)
 
@@ -70,9 +71,10 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     monkeypatch.setattr(host_engine, "connect", lambda: fake)
     for name in ("remember", "forget"):
         monkeypatch.setattr(host_engine, name, lambda name=name: fake.noted.append(name))
-    monkeypatch.setattr(machines, "_vagrant", lambda: pytest.fail("Vagrant was called"))
-    for module in (machines, environment):
+    monkeypatch.setattr(by_vagrant, "_vagrant", lambda: pytest.fail("Vagrant was called"))
+    for module in (by_vagrant, environment):
         monkeypatch.setattr(module, "ROOT", tmp_path)
+    for module in (by_vagrant, environment, keys):
         monkeypatch.setattr(module, "STATE", tmp_path / ".lab")
     (tmp_path / ".lab").mkdir()
     return fake
@@ -128,7 +130,7 @@ def test_other_providers_are_destroyed_by_vagrant(
         def destroy(self) -> None:
             called.append("destroy")
 
-    monkeypatch.setattr(machines, "_vagrant", Vagrant)
+    monkeypatch.setattr(by_vagrant, "_vagrant", Vagrant)
     assert machines.destroy(dataclasses.replace(LAB, provider="libvirt"), lambda line: None) == []
     assert (called, engine.asked) == (["destroy"], [])
 
@@ -149,7 +151,7 @@ def test_there_is_one_shell_for_each_node() -> None:
 def node(engine: FakeEngine, name: str, key: Path, identity: str) -> Container:
     container = Container(engine, name)
     container.id = identity
-    container.attrs = {"Mounts": [{"Destination": machines.AUTHORIZED_KEYS, "Source": str(key)}]}
+    container.attrs = {"Mounts": [{"Destination": containers.AUTHORIZED_KEYS, "Source": str(key)}]}
     engine.things.append(container)
     return container
 
@@ -164,7 +166,7 @@ def test_machines_cut_short_before_vagrant_noted_them_are_made_again(
     node(engine, "n1", key, "aaa")
     node(engine, "n2", key, "bbb")
     said: list[str] = []
-    machines.forget_unknown(LAB, said.append)
+    containers.forget_unknown(LAB, said.append)
     assert engine.removed == [("Container", "n2", {"force": True})]  # its volume stays
     assert said == ["n2: Vagrant has no record of it; made again"]
 
@@ -174,7 +176,7 @@ def test_another_folders_lab_of_the_same_name_is_refused_and_left_alone(
 ) -> None:
     node(engine, "n1", tmp_path / "elsewhere/.lab/ssh/id_ed25519.pub", "aaa")
     with pytest.raises(HostError, match="made from another folder") as caught:
-        machines.forget_unknown(LAB, lambda _: None)
+        containers.forget_unknown(LAB, lambda _: None)
     assert "elsewhere" in str(caught.value) and "lab down" in str(caught.value)
     assert engine.removed == []
 
@@ -188,7 +190,7 @@ class Vagrant:
     def up(self, provider: str) -> None:
         self.ups += 1
         if self.logs:
-            machines._log_file().write_text(self.logs.pop(0))
+            by_vagrant.log_file().write_text(self.logs.pop(0))
             raise subprocess.CalledProcessError(1, "vagrant")
 
     def ssh_config(self) -> str:
@@ -196,8 +198,8 @@ class Vagrant:
 
 
 def up(vagrant: Vagrant, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr(machines, "_vagrant", lambda: vagrant)
-    monkeypatch.setattr(machines, "ensure_key", lambda: None)
+    monkeypatch.setattr(by_vagrant, "_vagrant", lambda: vagrant)
+    monkeypatch.setattr(keys, "ensure", lambda: None)
     monkeypatch.setattr(machines, "answering", machines.names)
     said: list[str] = []
     machines.up(LAB, said.append)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,17 @@ class BrokenConnection:
 
     def close(self) -> None:
         self.closed = True
+
+
+class CutConnection(BrokenConnection):
+    """The channel closes and says nothing, after so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def run(self, line: str, **options: Any) -> Any:
+        time.sleep(self.seconds)
+        return Ran(stdout="half", exited=-1)
 
 
 class DeafConnection:
@@ -217,3 +229,15 @@ def test_a_connection_is_given_more_time_on_a_slow_host(
     limits = connection.connect_kwargs
     assert (connection.connect_timeout, limits["banner_timeout"], limits["auth_timeout"]) == seconds
     assert limits["key_filename"] == ["/a/key"]
+
+
+def test_a_command_without_an_exit_code_is_a_connection_that_broke(tmp_path: Path) -> None:
+    connection = CutConnection(0)
+    with pytest.raises(LabError, match="the SSH connection broke") as caught:
+        ssh_shell(tmp_path, connection).run("true", check=False)
+    assert caught.value.last_seen == "half" and connection.closed
+
+
+def test_a_command_that_was_closed_when_its_time_was_over_is_out_of_time(tmp_path: Path) -> None:
+    with pytest.raises(TimedOut, match=r"no end after 0\.01 s: true"):
+        ssh_shell(tmp_path, CutConnection(0.05)).run("true", check=False, timeout=0.01)

@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -129,3 +130,21 @@ def test_planning_alone_changes_nothing() -> None:
     planned = converge.plan_all(shells, {name: [A] for name in shells})
     assert [change.node for change in planned] == ["n2", "n1"]
     assert [shell.ran("^set -e") for shell in shells.values()] == [[], []]
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_machine_that_will_be_given_back_notes_what_was_there_before_each_change(
+    is_own: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, noted = tmp_path / "keep", tmp_path / "noted"
+    if is_own:
+        keep.write_text(f'#!/bin/sh\necho "$1 $(ls {tmp_path}/x 2>&1 | grep -c cannot)" >>{noted}\n')
+        keep.chmod(0o755)
+    monkeypatch.setattr(converge, "KEEP", str(keep))
+    change = converge.Change("here", "file:x", f"touch {tmp_path}/x")
+    done = subprocess.run(
+        ["bash", "-c", converge.script([change])], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "@@ file:x\n" and (tmp_path / "x").exists()
+    assert noted.exists() == is_own
+    assert not is_own or noted.read_text() == "file:x 1\n"  # it was not there yet

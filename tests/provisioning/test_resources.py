@@ -17,10 +17,13 @@ import pytest
 from lab.shell import CommandFailed, Result
 from provisioning import converge
 from provisioning.resources import (
+    Command,
     Container,
     Directory,
     File,
     Folder,
+    Masked,
+    Member,
     Package,
     Password,
     Program,
@@ -447,3 +450,20 @@ def test_a_password_reaches_its_program_as_it_is(word: str, played: Any) -> None
     done = played.run(Password("vagrant", word).converge("", NOTHING) or "")
     assert (done.returncode, done.stderr) == (0, "")
     assert (played.state / "told").read_text() == f"vagrant:{word}\n"
+
+
+def test_a_command_is_installed_only_where_it_is_not(tmp_path: Path) -> None:
+    command = Command("docker", "docker-cli")
+    assert command.converge("/usr/bin/docker", NOTHING) is None
+    assert "install -qy --no-install-recommends docker-cli" in (command.converge("", NOTHING) or "")
+    assert command.key == "package:docker-cli"  # so that it is noted, and purged, as a package
+
+
+@pytest.mark.parametrize(("observed", "change"), [("masked", False), ("enabled", True), ("", True)])
+def test_a_unit_that_must_not_run_is_masked_once(observed: str, change: bool) -> None:
+    assert (Masked("docker-registry.service").converge(observed, NOTHING) is not None) == change
+
+
+@pytest.mark.parametrize(("observed", "change"), [("vagrant docker", False), ("vagrant dockers", True)])
+def test_a_user_joins_a_group_once(observed: str, change: bool) -> None:
+    assert (Member("vagrant", "docker").converge(observed, NOTHING) is not None) == change

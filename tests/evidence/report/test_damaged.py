@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from evidence import answers, report
 from evidence.answers import Answer
@@ -101,6 +102,8 @@ def looked_at(folder: Path) -> tuple[str, ...]:
     page = (folder / "report.html").read_text()
     assert "</html>" in page and "\x1b" not in page
     json.loads((folder / "report.json").read_text())
+    assert list(text_string_to_metric_families((folder / "metrics.txt").read_text()))
+    assert report.text(folder, "markdown").startswith("## ")
     try:
         again = model.recheck(folder)
     except LabError as error:

@@ -17,6 +17,7 @@ from .test_pictures import FULL, NOTHING
 pytestmark = pytest.mark.usefixtures("drawn_once")
 FACTS: dict[str, Any] = {
     "lab": "bluegreen-lab",
+    "service": "books",
     "started": 1_700_000_000.0,
     "command": "pytest features/chaos --seed 7",
     "seed": 7,

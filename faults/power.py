@@ -1,0 +1,115 @@
+"""A machine's power as a fault takes it: scripts of the host, by where the machine comes from. Pure.
+
+An `act` is one of cut, halt, reboot and freeze.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import Protocol
+
+from faults.fault import Site, lines, script, waiting
+from faults.host import machine, only_ours
+from lab import machines
+from lab.model import OWN_HOSTS
+from lab.waiting import stretched
+
+CUT, HALT, REBOOT, FREEZE = "cut", "halt", "reboot", "freeze"
+BOOT_SECONDS = 90
+
+
+class Power(Protocol):
+    """How the machines of a provider are taken down and brought up again."""
+
+    def refusal(self, act: str, site: Site) -> str | None: ...
+    def take(self, act: str, site: Site) -> str: ...
+    def give(self, act: str, site: Site) -> str: ...
+    def is_on(self, site: Site) -> str: ...
+
+
+def of(site: Site) -> Power:
+    """The power of the site's machine."""
+    known: dict[str, Power] = {"docker": _Containers(), OWN_HOSTS: _Own()}
+    return known.get(site.lab.provider, _Vagrant())
+
+
+class _Containers:
+    """Containers of this host's engine, and only those that carry the lab's mark."""
+
+    WORDS = {CUT: "kill", HALT: "stop -t 20", REBOOT: "restart -t 20", FREEZE: "pause"}  # noqa: RUF012
+
+    def refusal(self, act: str, site: Site) -> str | None:
+        return None
+
+    def take(self, act: str, site: Site) -> str:
+        return self._ours(site, f"docker {self.WORDS[act]} {self._name(site)} >/dev/null")
+
+    def give(self, act: str, site: Site) -> str:
+        name = self._name(site)
+        if act in (HALT, REBOOT):  # the engine takes it down in its own time
+            return self._ours(site, waiting(site), script("stays_up.sh", machine=name))
+        start = f"docker start {name} >/dev/null"  # does nothing to a node that runs
+        if act == FREEZE:
+            paused = f"[ \"$(docker inspect -f '{{{{.State.Paused}}}}' {name})\" = true ]"
+            return self._ours(site, f"if {paused}; then docker unpause {name} >/dev/null; fi", start)
+        return self._ours(site, start)
+
+    def is_on(self, site: Site) -> str:
+        state = f"docker inspect -f '{{{{.State.Status}}}}' {self._name(site)}"
+        return self._ours(site, f'now=$({state}); echo "$now"; [ "$now" = running ]')
+
+    def _name(self, site: Site) -> str:
+        return machine(site.lab, site.node)
+
+    def _ours(self, site: Site, *scripts: str) -> str:
+        return lines(only_ours(site.lab, site.node), *scripts)
+
+
+class _Vagrant:
+    """Virtual machines, as Vagrant takes them down and brings them up."""
+
+    WORDS = {CUT: "halt -f", HALT: "halt", REBOOT: "reload"}  # noqa: RUF012
+
+    def refusal(self, act: str, site: Site) -> str | None:
+        if act == FREEZE:
+            return f"only a container node can be frozen; these are of {site.lab.provider}"
+        return None
+
+    def take(self, act: str, site: Site) -> str:
+        return f"vagrant {self.WORDS[act]} {site.node.name}"
+
+    def give(self, act: str, site: Site) -> str:
+        return f"vagrant up {site.node.name}"
+
+    def is_on(self, site: Site) -> str:
+        return f"vagrant status {site.node.name} --machine-readable | grep -q ',state,running'"
+
+
+class _Own:
+    """Machines of one's own: the commands of the lab file, which run on this host."""
+
+    def refusal(self, act: str, site: Site) -> str | None:
+        if act != CUT:
+            return f"of a machine of one's own only the power can be cut; this is a {act}"
+        if site.node.power is None:
+            return "the lab file has no command for its power: power: {off: ..., on: ...}"
+        return None
+
+    def take(self, act: str, site: Site) -> str:
+        return site.node.power.off if site.node.power else ""
+
+    def give(self, act: str, site: Site) -> str:
+        return lines(
+            waiting(site),
+            # A command that switches on what is on may fail; whether it answers is what counts.
+            f"({site.node.power.on if site.node.power else ''}) || true",
+            f"wait_for {BOOT_SECONDS} {self._answers(site)}",
+        )
+
+    def is_on(self, site: Site) -> str:
+        return self._answers(site)
+
+    def _answers(self, site: Site) -> str:
+        config = shlex.quote(str(machines.ssh_config()))
+        options = f"-o BatchMode=yes -o ConnectTimeout={round(stretched(5))}"
+        return f"ssh -F {config} {options} {site.node.name} true"

@@ -1,0 +1,87 @@
+"""Machines that Vagrant makes: python-vagrant, called once a phase, since every call costs seconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import vagrant
+
+from lab import ports
+from lab.alone import alone
+from lab.environment import ROOT, STATE, dotfile, lab_state
+from lab.errors import LabError
+from lab.model import Lab
+
+DOTFILE = "VAGRANT_DOTFILE_PATH"
+UP_TRIES = 3
+TRANSIENT = (
+    "no such object",
+    "no such container",
+    "port is already allocated",
+)  # engines differ in the capital
+
+
+def start(lab: Lab, say: Callable[[str], None], prepare: Callable[[], None] = lambda: None) -> str:
+    """One `vagrant up`, one `vagrant ssh-config`; `prepare` comes before each try of the first."""
+    # Vagrant's locks tell machines by checkout and name alone, so its labs ask it one after the other.
+    with alone(STATE / "machines.lock", lambda: say("waiting for the machines of another lab")):
+        _up(lab, say, prepare)
+        try:
+            return str(_vagrant().ssh_config())
+        except subprocess.CalledProcessError as error:
+            raise _failed("ssh-config") from error
+
+
+def destroy() -> None:
+    _vagrant().destroy()
+
+
+def _up(lab: Lab, say: Callable[[str], None], prepare: Callable[[], None]) -> None:
+    for left in reversed(range(UP_TRIES)):
+        prepare()
+        log_file().write_text("")
+        try:
+            _vagrant().up(provider=lab.provider)
+        except subprocess.CalledProcessError as error:
+            if left and is_transient(log_file().read_text(errors="replace")):
+                say("something else on this host's engine got in Vagrant's way: once more")
+                continue
+            port = ports.taken(log_file().read_text(errors="replace"))
+            if port:
+                raise ports.refusal(lab, port) from error
+            raise _failed(f"up --provider={lab.provider}") from error
+        return
+
+
+def is_transient(log: str) -> bool:
+    """Whether Vagrant's log tells of a trouble that is over when one tries again. Pure.
+
+    It looks at every container and port of the host, and others come and go between two of its looks.
+    """
+    return any(words in log.lower() for words in TRANSIENT)
+
+
+def log_file() -> Path:
+    return lab_state() / "vagrant.log"
+
+
+@contextmanager
+def _log() -> Iterator[IO[str]]:
+    lab_state().mkdir(parents=True, exist_ok=True)
+    with log_file().open("a") as log:
+        yield log
+
+
+def _vagrant() -> Any:
+    untyped: Any = vagrant.Vagrant
+    return untyped(root=str(ROOT), out_cm=_log, err_cm=_log, env={**os.environ, DOTFILE: str(dotfile())})
+
+
+def _failed(doing: str) -> LabError:
+    tail = "\n".join(log_file().read_text(errors="replace").splitlines()[-15:])
+    return LabError(f"vagrant {doing} failed", last_seen=tail, try_next=f"vagrant {doing}")
