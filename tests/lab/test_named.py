@@ -189,3 +189,19 @@ def test_the_labs_name_lasts_as_long_as_it_is_used(monkeypatch: pytest.MonkeyPat
     with named.used("two"):
         assert named.chosen() == "two"
     assert named.chosen() == "one"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "name", "typed"),
+    [
+        ("", None, "lab status"),
+        ("two", None, "lab -n two status"),
+        ("two", "", "lab status"),
+        ("two", "three", "lab -n three status"),
+    ],
+)
+def test_a_command_is_typed_with_the_name_of_its_lab(
+    chosen: str, name: str | None, typed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(environment.LAB, chosen)
+    assert named.command("status", name) == typed
