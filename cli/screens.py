@@ -23,8 +23,8 @@ from provisioning import health
 def closing(lab: Lab) -> None:
     """Where everything is, what to paste, what to try next."""
     address, service = lab.master.address, lab.main_service
-    beside = f"-n {lab.name} " if named.chosen() else ""
-    shell = f"lab {beside}ssh" if beside or lab.provider == OWN_HOSTS else "vagrant ssh"
+    command = named.command()
+    shell = f"{command} ssh" if named.chosen() or lab.provider == OWN_HOSTS else "vagrant ssh"
     click.echo(
         f"""
 {service.name:<15} {lab.public_address(service)}
@@ -35,7 +35,8 @@ Swarm           {lab.swarm_endpoint}
   curl {lab.public_address(service)}
   docker -H {lab.swarm_endpoint} ps
 
-Next: {shell} {lab.master.name}, or: lab {beside}deploy {service.name} {service.releases[-1]}"""
+Next: {shell} {lab.master.name}, or: {command} deploy {service.name} {service.releases[-1]}
+The article step by step: {command} steps"""
     )
 
 

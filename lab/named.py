@@ -38,9 +38,14 @@ def used(name: str) -> Iterator[None]:
         os.environ[environment.LAB] = before
 
 
+def command() -> str:
+    """What begins each command that one types for the lab that is named."""
+    return f"lab -n {chosen()}" if chosen() else "lab"
+
+
 def up_command() -> str:
     """What one types to bring the lab up that is named."""
-    return f"lab -n {chosen()} up" if chosen() else "make lab-up"
+    return f"{command()} up" if chosen() else "make lab-up"
 
 
 def renamed(lab: Lab, name: str, subnet: IPv4Network) -> Lab:
