@@ -189,3 +189,13 @@ def test_the_labs_name_lasts_as_long_as_it_is_used(monkeypatch: pytest.MonkeyPat
     with named.used("two"):
         assert named.chosen() == "two"
     assert named.chosen() == "one"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "command", "up"), [("", "lab", "make lab-up"), ("two", "lab -n two", "lab -n two up")]
+)
+def test_what_one_types_names_the_lab_unless_it_is_the_first(
+    chosen: str, command: str, up: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(environment.LAB, chosen)
+    assert (named.command(), named.up_command()) == (command, up)

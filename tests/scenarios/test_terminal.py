@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import waiting
 from lab.errors import HostError, TimedOut
 from scenarios import terminal
 from scenarios.terminal import Terminal, is_waiting, prompts
@@ -53,6 +54,7 @@ def shell(tmp_path: Path) -> Iterator[Terminal]:
         ("""printf '<%s>\\n' 'a b' "it's" '"$HOME" *'""", '<a b>\n<it\'s>\n<"$HOME" *>'),
         ("echo " + 60 * "long ", (60 * "long ").strip()),
         ("echo one; echo two;", "one\ntwo"),
+        (r"echo two words \;", "two words ;"),
         ("echo -n Enter; echo", "Enter"),
         ("seq 300 | tail -n 1; sleep 0.3; echo then", "300\nthen"),
     ],
@@ -62,6 +64,16 @@ def test_a_line_arrives_as_it_was_typed_and_its_end_is_waited_for(
 ) -> None:
     shell.type(line)
     assert shell.screen().rstrip().endswith(f"{shown}\n{PROMPT}")
+
+
+def test_a_line_that_is_not_shown_yet_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    screens = [PROMPT, PROMPT, f"{PROMPT} ls", f"{PROMPT} ls\nfile", f"{PROMPT} ls\nfile\n{PROMPT}"]
+    played = Terminal.__new__(Terminal)
+    monkeypatch.setattr(Terminal, "_tmux", lambda *_: "")
+    monkeypatch.setattr(Terminal, "screen", lambda _: screens.pop(0))
+    monkeypatch.setattr(waiting, "PAUSE", 0.0)
+    played.type("ls")
+    assert screens == []
 
 
 @needs_tmux
