@@ -179,9 +179,9 @@ def test_vagrants_records_of_the_first_lab_are_where_vagrant_looks(
 
 
 def test_what_to_type_next_means_the_lab_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert named.up_command() == "make lab-up"
+    assert (named.command(), named.up_command()) == ("lab", "make lab-up")
     name_it(monkeypatch)
-    assert named.up_command() == "lab -n two up"
+    assert (named.command(), named.up_command()) == ("lab -n two", "lab -n two up")
 
 
 def test_the_labs_name_lasts_as_long_as_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,13 +189,3 @@ def test_the_labs_name_lasts_as_long_as_it_is_used(monkeypatch: pytest.MonkeyPat
     with named.used("two"):
         assert named.chosen() == "two"
     assert named.chosen() == "one"
-
-
-@pytest.mark.parametrize(
-    ("chosen", "command", "up"), [("", "lab", "make lab-up"), ("two", "lab -n two", "lab -n two up")]
-)
-def test_what_one_types_names_the_lab_unless_it_is_the_first(
-    chosen: str, command: str, up: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(environment.LAB, chosen)
-    assert (named.command(), named.up_command()) == (command, up)
