@@ -58,7 +58,7 @@ def shown(step: Step, count: int) -> str:
     for node, group in groupby(step.commands, key=lambda commands: commands.node):
         typed = [f"  {line}" for commands in group for line in commands.text.splitlines()]
         parts.append("\n".join([f"On {node}:\n", *typed]))
-    parts.append(f"Then: {named.command()} step check {step.number}")
+    parts.append("Then: " + named.command(f"step check {step.number}"))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -76,7 +76,8 @@ def check(lab: Lab, number: str) -> None:
         playing.check(lab, shells, *chosen.checks)
     except CheckFailed:
         if chosen.number <= done:
-            _say(f"step {number} was done before; `{named.command()} step goto {number}` begins it anew")
+            anew = named.command(f"step goto {number}")
+            _say(f"step {number} was done before; `{anew}` begins it anew")
         raise
     progress.note(consul, known, max(done, chosen.number))
     click.echo(f"step {number}: ok")

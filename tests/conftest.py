@@ -19,6 +19,7 @@ from lab.clients.consul import Instance
 from provisioning.templates import render
 
 os.environ.pop("LAB_PATIENCE", None)  # the tests give their own
+LAB = config.load(config.LAB_FILE)
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +89,7 @@ class Played:
 
     def know_patience(self) -> None:
         """The nodes' waiting.sh, as `lab up` renders it now."""
-        self.waiting.write_text(render("waiting.sh", config.load(config.LAB_FILE)))
+        self.waiting.write_text(render("waiting.sh", LAB))
 
     def _write(self, name: str, text: str) -> None:
         (self.bin / name).unlink(missing_ok=True)  # a link to this host's own program is not written through

@@ -10,6 +10,7 @@ from typing import Any
 import consul
 import requests
 
+from lab import named
 from lab.errors import LabError
 from lab.model import COLORS, Lab, Service
 from lab.network import require_present
@@ -47,7 +48,8 @@ class ConsulClient:
             raise LabError(
                 f"cannot tell the live color of {service.name}",
                 last_seen=f"Consul's key {service.color_key} holds {noted!r}",
-                try_next=f"lab exec {self._master} -- consul kv put {service.color_key} blue, or green",
+                try_next=named.command(f"exec {self._master} -- consul kv put {service.color_key} blue")
+                + ", or green",
             )
         return noted
 
@@ -88,7 +90,7 @@ class ConsulClient:
             return question()
         except (consul.ConsulException, requests.RequestException) as error:
             raise LabError(
-                "Consul does not answer", last_seen=str(error), try_next="lab logs consul"
+                "Consul does not answer", last_seen=str(error), try_next=named.command("logs consul")
             ) from error
 
 

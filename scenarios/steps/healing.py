@@ -14,6 +14,7 @@ from evidence import measures
 from evidence.answers import Answer
 from evidence.runs import Run
 from faults.targets import look, resolve
+from lab import named
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
 from lab.clients.proxy import ProxyClient
@@ -68,7 +69,7 @@ def answers_again(lab: Lab, master: Shell, story: Story, limit: int) -> None:
         "users to be served again",
         since=story.fault_at,
         evidence=lambda: last_of_log(master),
-        try_next=f"lab exec {lab.master.name} -- cat {LOG}",
+        try_next=named.command(f"exec {lab.master.name} -- cat {LOG}"),
     )
 
 
@@ -159,7 +160,9 @@ def catalogue_is_true(lab: Lab) -> None:
             raise LabError("catalogue and containers differ", last_seen="; ".join(wrong))
         return True
 
-    wait_until(equal, 45, "Consul's catalogue to equal the running containers", try_next="lab status")
+    wait_until(
+        equal, 45, "Consul's catalogue to equal the running containers", try_next=named.command("status")
+    )
 
 
 def _containers(lab: Lab) -> tuple[Placed, ...]:

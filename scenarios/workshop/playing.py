@@ -38,7 +38,7 @@ def wait(lab: Lab, shells: Mapping[str, Shell], *phrases: str) -> None:
         check(lab, shells, *phrases)
         return True
 
-    wait_until(hold, DONE_WITHIN, ", ".join(phrases), try_next=f"{named.command()} status")
+    wait_until(hold, DONE_WITHIN, ", ".join(phrases), try_next=named.command("status"))
 
 
 def do(lab: Lab, shells: Mapping[str, Shell], step: Step, say: Say) -> None:
@@ -63,11 +63,13 @@ def solve(lab: Lab, shells: Mapping[str, Shell], steps: tuple[Step, ...], step: 
 
 def not_begun(lab: Lab, seen: Seen, steps: tuple[Step, ...], step: Step) -> CheckFailed | None:
     """Why the step cannot be done in the state that was seen: what it needs is broken, or not there. Pure."""
-    command, number = named.command(), step.number
+    number = step.number
     if seen.observation.left:
         left = "\n".join(f"{node}: {lines}" for node, lines in seen.observation.left)
         return CheckFailed(
-            f"a fault is open, so step {number} is not solved", last_seen=left, try_next=f"{command} reset"
+            f"a fault is open, so step {number} is not solved",
+            last_seen=left,
+            try_next=named.command("reset"),
         )
     if number == 1:
         lines = [str(one) for one in differences(lab, lab.main_service, seen.observation)]
@@ -80,7 +82,7 @@ def not_begun(lab: Lab, seen: Seen, steps: tuple[Step, ...], step: Step) -> Chec
     return CheckFailed(
         f"step {number} begins {begin}, and the lab is not there",
         last_seen="\n".join(lines),
-        try_next=f"{command} step goto {number}",
+        try_next=named.command(f"step goto {number}"),
     )
 
 

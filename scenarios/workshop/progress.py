@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from lab import named
@@ -29,7 +30,7 @@ def done(notes: Notes, steps: tuple[Step, ...]) -> int:
         raise LabError(
             "how far the steps are done cannot be told",
             last_seen=f"Consul's key {DONE} holds {shown(said)}, not a number from 0 to {len(steps)}",
-            try_next=f"{named.command()} step goto 1, or the number where you want to go on",
+            try_next=named.command("step goto 1") + ", or the number where you want to go on",
         )
     return int(said)
 
@@ -37,7 +38,7 @@ def done(notes: Notes, steps: tuple[Step, ...]) -> int:
 def note(notes: Notes, steps: tuple[Step, ...], number: int) -> None:
     """The steps up to this number are done, and no later one."""
     notes.note(DONE, str(number))
-    notes.note(GREETING, greeting(steps, number, named.command()))
+    notes.note(GREETING, greeting(steps, number, named.command))
 
 
 def forget(notes: Notes) -> None:
@@ -45,12 +46,12 @@ def forget(notes: Notes) -> None:
         notes.forget(key)
 
 
-def greeting(steps: tuple[Step, ...], number: int, command: str) -> str:
-    """Where one is and what comes next; `command` is what the lab is called by. Pure."""
+def greeting(steps: tuple[Step, ...], number: int, command: Callable[[str], str]) -> str:
+    """Where one is and what comes next; `command` spells one of the lab's. Pure."""
     if number == len(steps):
-        return f"All {number} steps are done. From the beginning, on the host: {command} step goto 1"
+        return f"All {number} steps are done. From the beginning, on the host: {command('step goto 1')}"
     step = steps[number]
     return (
         f"{number} of {len(steps)} steps are done. Next is step {step.number}: {step.title}.\n"
-        f"On the host: {command} step show {step.number}, then {command} step check {step.number}"
+        f"On the host: {command(f'step show {step.number}')}, then {command(f'step check {step.number}')}"
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -55,6 +56,22 @@ def test_the_phases_are_in_their_order(done: list[str]) -> None:
         *("baseline.first_release", "books.ensure", "health.wait"),
     ]
     assert "starting swarm-node-02" in said and said[-1] == "every component answers"
+
+
+def test_each_phase_is_told_as_it_begins_and_ends(done: list[str]) -> None:
+    told: list[str] = []
+
+    @contextmanager
+    def phase(name: str) -> Iterator[None]:
+        told.append(name)
+        yield
+        told.append(done[-1])
+
+    bring_up.bring_up(LAB, lambda _: None, phase)
+    assert told == [
+        *("a look at the host", "network.refuse_clash", "builds", "build.make", "machines", "machines.up"),
+        *("stages", "provision.provision", "first release", "books.ensure", "health", "health.wait"),
+    ]
 
 
 def test_books_are_not_touched_where_a_color_is_live(

@@ -8,7 +8,7 @@ import pytest
 
 from evidence import answers, runs
 from evidence.answers import Answer
-from evidence.entries import of
+from evidence.entries import TAKING_DOWN, LabPhase, of
 from evidence.journal import Entry, Journal
 from evidence.report import model
 from evidence.runs import Run
@@ -81,6 +81,14 @@ def test_the_report_tells_where_the_time_went(run: Run) -> None:
     assert report.spending.rows[-1].times == len(report.scenarios)
     plain = model.plain(report)["spending"]
     assert [row["part"] for row in plain["rows"]] == [row.part for row in report.spending.rows]
+
+
+def test_taking_down_the_lab_of_a_cut_scenario_is_not_of_the_scenario(run: Run) -> None:
+    begun = run.begin("Third")
+    run.journal.add(LabPhase(at=begun.begin + 100.0, kind=TAKING_DOWN, seconds=1.0))
+    report = model.load(run.folder)
+    assert report.scenarios[-1].verdict == "cut" and report.scenarios[-1].seconds < 50
+    assert [row.seconds for row in report.spending.rows if row.part == TAKING_DOWN] == [1.0]
 
 
 # --- finding ----------------------------------------------------------------------------------------------

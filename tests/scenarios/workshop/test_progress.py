@@ -34,7 +34,7 @@ def test_what_was_noted_is_told_again_and_greets(number: int) -> None:
     notes = FakeNotes()
     note(notes, STEPS, number)
     assert done(notes, STEPS) == number
-    assert notes[GREETING] == greeting(STEPS, number, "lab")
+    assert notes[GREETING] == greeting(STEPS, number, "lab {}".format)
 
 
 def test_what_is_forgotten_is_not_done() -> None:
@@ -53,10 +53,10 @@ def test_progress_that_is_no_number_of_a_step_is_an_error_that_says_what_mends_i
 
 
 def test_a_greeting_says_what_comes_next_and_how_this_lab_is_called() -> None:
-    said = greeting(STEPS, 1, "lab -n two")
+    said = greeting(STEPS, 1, "lab -n two {}".format)
     assert f"Next is step 2: {STEPS[1].title}." in said and "lab -n two step show 2" in said
-    assert greeting(STEPS, len(STEPS), "lab").startswith(f"All {len(STEPS)} steps are done.")
+    assert greeting(STEPS, len(STEPS), "lab {}".format).startswith(f"All {len(STEPS)} steps are done.")
 
 
 def test_a_greeting_has_no_sign_that_the_masters_script_would_drop() -> None:
-    assert all(greeting(STEPS, number, "lab").isascii() for number in range(len(STEPS) + 1))
+    assert all(greeting(STEPS, number, "lab {}".format).isascii() for number in range(len(STEPS) + 1))
