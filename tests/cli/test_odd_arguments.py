@@ -33,6 +33,7 @@ COMMANDS = (
     *("report --story ODD", "report --story --scenario ODD"),
     *("status --format ODD", "ODD", "fault inject ODD nginx", "fault inject stop nginx --seconds ODD"),
     *("fault heal ODD", "fault inject loss any-node percent=ODD", "fault inject loss any-node ODD"),
+    *("step show ODD", "step check ODD", "step solve ODD", "step goto ODD"),
     *("soak --seed ODD", "soak --minutes ODD", "--lab-file ODD status"),
 )  # fmt: skip
 
