@@ -14,15 +14,17 @@ from rich.console import Console
 from rich.markup import escape
 
 import faults
-from cli import doctor, fault, report, screens, soak
+from cli import doctor, fault, report, screens, soak, step
 from cli.options import WAIT
 from deployments import by_hand
 from lab import config, engine, environment, labs, machines, named, network, owner, waiting
+from lab.clients.consul import ConsulClient
 from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, printable
 from lab.model import Lab
 from lab.shell import Shell
 from provisioning import build, provision
 from provisioning.stages import healths
+from scenarios.workshop import progress
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -217,12 +219,15 @@ def reset(lab: Lab, wait: bool) -> None:
     say = Progress()
     with owner.held(say, wait=wait):
         faults.reset(lab, shells, say)
+        progress.forget(ConsulClient(lab))
 
 
 cli.add_command(doctor.doctor)
 cli.add_command(fault.fault)
 cli.add_command(report.report)
 cli.add_command(soak.soak)
+cli.add_command(step.step)
+cli.add_command(step.steps)
 
 
 def main() -> None:

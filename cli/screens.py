@@ -36,7 +36,8 @@ Swarm           {lab.swarm_endpoint}
   curl {lab.public_address(service)}
   docker -H {lab.swarm_endpoint} ps
 
-Next: {shell} {lab.master.name}, or: {deploy}"""
+Next: {shell} {lab.master.name}, or: {deploy}
+The article step by step: {named.command("steps")}"""
     )
 
 

@@ -71,6 +71,11 @@ class Observation:
     volumes: frozenset[str] = frozenset()  # the nodes that have the database's volume
     noted: Noted | None = None
 
+    def container(self, name: str) -> Container | None:
+        """Of the containers of one name: one that runs before one that does not, then the youngest."""
+        same = [one for one in self.containers if one.name == name]
+        return max(same, key=lambda one: (one.state == "running", one.created), default=None)
+
 
 # --- parsing ------------------------------------------------------------------------------------------------
 

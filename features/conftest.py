@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from lab import engine
-from scenarios import placing, plugin, workers
-from scenarios.steps import addresses
+from scenarios import addresses, placing, plugin, workers
 from scenarios.steps.article import *  # noqa: F403
 from scenarios.steps.browser import *  # noqa: F403
 from scenarios.steps.deployments import *  # noqa: F403
 from scenarios.steps.faults import *  # noqa: F403
 from scenarios.steps.healing import *  # noqa: F403
 from scenarios.steps.verdicts import *  # noqa: F403
+from scenarios.steps.workshop import *  # noqa: F403
 from scenarios.steps.world import *  # noqa: F403
 
 engine.adopt_environment()  # whatever the shell says: before anything is asked

@@ -1,4 +1,4 @@
-"""Programs of a node that are played in a folder of their own, for the scripts that call them."""
+"""Programs of a node that are played in a folder of their own, and the lab as one look sees its baseline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from pathlib import Path
 import jq
 import pytest
 
+from deployments import books
+from deployments.observed import Answer, Container, Noted, Observation
 from lab import config, waiting
+from lab.clients.consul import Instance
 from provisioning.templates import render
 
 os.environ.pop("LAB_PATIENCE", None)  # the tests give their own
@@ -135,3 +138,44 @@ def played(tmp_path: Path) -> Played:
     folder = tmp_path / "played"
     folder.mkdir()
     return Played(folder)
+
+
+DB = Container(
+    "booksservice_db_1",
+    "swarm-node-03",
+    "running",
+    "10.100.199.200:5000/mongo",
+    "2026-01-01T10:00:00Z",
+    addresses=("10.100.199.203:27017",),
+)
+BLUE = Container(
+    "booksservice_blue_1",
+    "swarm-node-01",
+    "running",
+    "10.100.199.200:5000/books-service:1.0",
+    "2026-01-01T10:00:05Z",
+    ("COLOR=blue", "DB_PORT_27017_TCP=tcp://10.100.199.203:27017"),
+    ("10.100.199.201:32768",),
+)
+
+
+@pytest.fixture
+def at_baseline() -> Observation:
+    return Observation(
+        containers=(DB, BLUE),
+        volumes=frozenset({DB.node}),
+        noted=Noted(
+            releases={"blue": "1.0", "green": "1.1"},
+            upstream="upstream books-service {\n  server 10.100.199.201:32768;\n}",
+            color="blue",
+            is_locked=False,
+            known={
+                "db": (Instance("books-service-db", DB.node, DB.addresses[0]),),
+                "blue": (Instance("books-service-blue", BLUE.node, BLUE.addresses[0]),),
+                "green": (),
+            },
+            healing=(),
+            is_building=False,
+            users=Answer("blue", "1.0", tuple({**book, "rating": 5} for book in books.BOOKS)),
+        ),
+    )

@@ -88,6 +88,8 @@ class Scenario:
     steps: tuple[Step, ...]
     answers: tuple[Answer, ...]
     evidence: str = ""
+    live: tuple[tuple[float, str], ...] = ()  # when a color was seen to become live, since the run began
+    entries: tuple[Entry, ...] = ()  # its own, in the order they happened
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,9 @@ def parts(entries: Sequence[Entry]) -> list[Part]:
 
 
 def _scenario(folder: Path, part: Part, service: str, warn: Callable[[str], None]) -> Scenario:
-    begin, own = part.begin, sorted(part.own, key=lambda entry: entry.at)
+    begin = part.begin
+    # Faults of what came before, a test that is no scenario, are copied to the journal only now.
+    own = sorted((one for one in part.own if one.at >= begin.at), key=lambda entry: entry.at)
     answers = _answers(folder / begin.folder, part, warn)
     end = part.end or _cut(part, own)
     judged = end.judged
@@ -271,6 +275,8 @@ def _scenario(folder: Path, part: Part, service: str, warn: Callable[[str], None
         steps=tuple(steps(own)),
         answers=tuple(answers),
         evidence=next((entry.file for entry in own if isinstance(entry, EvidenceKept)), ""),
+        live=tuple(measures.live_colors(sorted((*part.before, *own), key=lambda one: one.at), service)),
+        entries=tuple(own),
     )
 
 
@@ -340,6 +346,9 @@ def steps(entries: Iterable[Entry]) -> list[Step]:
 # --- as plain data ----------------------------------------------------------------------------------------
 
 
+LEFT_OUT = ("answers", "entries", "live")  # a record or the journal has them
+
+
 def plain(report: Report) -> dict[str, Any]:
     """The report for JSON. Requests are told by the second; each one is in the probe's own record."""
     return {
@@ -352,7 +361,8 @@ def plain(report: Report) -> dict[str, Any]:
 
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
-    facts = {name: getattr(scenario, name) for name in scenario.__dataclass_fields__ if name != "answers"}
+    told = [name for name in scenario.__dataclass_fields__ if name not in LEFT_OUT]
+    facts = {name: getattr(scenario, name) for name in told}
     for name in ("faults", "builds", "events", "steps"):
         facts[name] = [asdict(one) for one in facts[name]]
     return facts | {"by_second": by_second(scenario.answers)}

@@ -31,6 +31,16 @@ class Build:
     console: str
 
 
+@dataclass(frozen=True)
+class Newest:
+    """A job's newest build; `result` is None while it runs, moments are in seconds of the wall clock."""
+
+    number: int
+    result: str | None
+    begin: float
+    end: float  # the same as `begin` while it runs
+
+
 def is_building(queue: Mapping[str, Any], overview: Mapping[str, Any]) -> bool:
     """Some job is queued or running, by what Jenkins answers to /queue/api/json and /api/json. Pure."""
     return bool(queue["items"]) or any(job["color"].endswith("_anime") for job in overview["jobs"])
@@ -57,6 +67,16 @@ class JenkinsClient:
     def last_number(self, job: str) -> int:
         """The number of the job's newest build, 0 before the first."""
         return int(self._json(f"/job/{job}/api/json")["nextBuildNumber"]) - 1
+
+    def newest(self, job: str) -> Newest | None:
+        """The newest build that the job has; None when it has none."""
+        last = self._json(f"/job/{job}/api/json")["lastBuild"]
+        if last is None:
+            return None
+        number = int(last["number"])
+        told = self._json(f"/job/{job}/{number}/api/json")
+        result = None if told["building"] else told["result"]
+        return Newest(number, result, told["timestamp"] / 1000, (told["timestamp"] + told["duration"]) / 1000)
 
     def started(self, job: str, number: int) -> float:
         """When a build began, in seconds of the wall clock."""

@@ -31,7 +31,7 @@ missing_programs() {
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki ] || echo ca-certificates
 }
 
-install() { # install <name>...: those of missing_programs, or chromium
+install() { # install <name>...: those of missing_programs, chromium, or tmux
     [ $# != 0 ] || return 0
     has apt-get || stop 4 "This is not Debian or Ubuntu. Install what these Debian packages hold, then run it again:" \
         "  $*" \

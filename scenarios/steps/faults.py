@@ -24,8 +24,8 @@ from lab.clients.consul import ConsulClient
 from lab.errors import CheckFailed, ConfigError
 from lab.model import Lab, other
 from lab.shell import Shell
+from scenarios import addresses
 from scenarios.steady import unsteady, wait_steady
-from scenarios.steps import addresses
 from scenarios.steps.verdicts import settled
 from scenarios.steps.world import Story
 

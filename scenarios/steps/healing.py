@@ -24,11 +24,11 @@ from lab.model import Lab, Service
 from lab.shell import Shell
 from lab.waiting import wait_until
 from scenarios.steps.world import SETTLED, Story
+from scenarios.workshop.looking import LOG
 
 # Seconds for a look of the check, a build that fails in its direct test (20 s; three times that where several
 # labs share two cores), and the pause before the next one.
 LOGGED = 120
-LOG = "/data/consul/logs/watchers.log"
 ADDED: dict[str, object] = {
     "_id": "added",
     "title": "Late",

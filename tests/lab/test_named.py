@@ -178,12 +178,6 @@ def test_vagrants_records_of_the_first_lab_are_where_vagrant_looks(
     assert environment.dotfile() == state / "two" / "vagrant"
 
 
-def test_what_to_type_next_means_the_lab_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert named.up_command() == "make lab-up"
-    name_it(monkeypatch)
-    assert named.up_command() == "lab -n two up"
-
-
 def test_the_labs_name_lasts_as_long_as_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     name_it(monkeypatch, "one")
     with named.used("two"):

@@ -101,6 +101,8 @@ def looked_at(folder: Path) -> tuple[str, ...]:
     report.write(folder)
     page = (folder / "report.html").read_text()
     assert "</html>" in page and "\x1b" not in page
+    slides = report.write_story(folder).read_text()
+    assert "</html>" in slides and "\x1b" not in slides
     json.loads((folder / "report.json").read_text())
     assert list(text_string_to_metric_families((folder / "metrics.txt").read_text()))
     assert report.text(folder, "markdown").startswith("## ")

@@ -66,6 +66,21 @@ def test_a_scenario_holds_what_happened_in_it(run: Run) -> None:
     assert (first.judged["failed"], first.numbers) == (9, {"x": 1})
 
 
+def test_a_fault_from_before_a_scenario_is_none_of_its_own(run: Run) -> None:
+    third = run.begin("Third")
+    run.journal.add(of("fault", third.begin - 9, id="g", phase="inject", name="stop"))
+    run.journal.add(of("fault", third.begin + 1, id="h", phase="inject", name="kill"))
+    run.end("passed")
+    assert [fault.name for fault in model.load(run.folder).scenarios[2].faults] == ["kill"]
+
+
+def test_a_scenario_knows_which_color_was_live_before_it(run: Run) -> None:
+    run.journal.add(of("consul", 5.0, color_of=LAB.main_service.name, now="green", first=True))
+    run.begin("Third")
+    run.end("passed")
+    assert model.load(run.folder).scenarios[2].live == ((5.0, "green"),)
+
+
 def test_the_report_is_plain_data_too(run: Run) -> None:
     plain = json.loads(json.dumps(model.plain(model.load(run.folder))))
     first = plain["scenarios"][0]
