@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from lab.errors import HostError, LabError
 from lab.waiting import stretched, wait_until
 
-PROMPT = re.compile(r"^vagrant@[\w.-]+:[^ ]*\$", re.MULTILINE)
+PROMPT = re.compile(r"(?<! )vagrant@[\w.-]+:[^ ]*\$")  # also behind output that ends without a new line
 LOGIN_TIMEOUT = 20.0
 COMMAND_TIMEOUT = 180.0
 TMUX_SECONDS = 10.0
@@ -28,7 +28,7 @@ def prompts(screen: str) -> int:
 
 def is_waiting(screen: str) -> bool:
     """Whether the shell asks for one now: the last line is a prompt, and nothing is typed behind it."""
-    return PROMPT.fullmatch((screen.rstrip().splitlines() or [""])[-1]) is not None
+    return re.search(f"{PROMPT.pattern}$", screen.rstrip()) is not None
 
 
 class Terminal:

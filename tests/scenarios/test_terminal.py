@@ -84,3 +84,9 @@ def test_a_command_that_does_not_end_is_told_with_the_screen(
     with pytest.raises(TimedOut, match="the end of echo begun") as caught:
         shell.type("echo begun; sleep 30")
     assert "begun" in (caught.value.last_seen or "")
+
+
+def test_a_prompt_behind_output_without_an_end_of_line_is_one() -> None:
+    screen = "vagrant@swarm-master:~$ curl http://localhost:8500/x?raw\nbluevagrant@swarm-master:~$\n\n"
+    assert is_waiting(screen)
+    assert prompts(screen) == 2
