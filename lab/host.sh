@@ -3,7 +3,7 @@
 #
 #   lab/host.sh              all of it (make lab-up runs it first)
 #   lab/host.sh --venv-only  only .venv: needs no Docker and no sudo (make unit, make lint)
-#   lab/host.sh --browser    .venv and a Chromium, for the features that look at pages (make features, make test)
+#   lab/host.sh --browser    .venv, a Chromium and tmux, for the features that look at pages and type (make features, make test)
 #   lab/host.sh --go         .venv and Go, for what checks the workflows (make lint-ci)
 #   lab/host.sh --bundle FILE, --from http://HOST:PORT
 #                            all of it from a bundle, without a network (make lab-up BUNDLE=FILE or FROM=URL)

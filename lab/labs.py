@@ -17,7 +17,7 @@ from lab.providers.containers import checkout_of, key_of
 class Found:
     """A lab that has containers here. `since` is when the first of them was made, in seconds of the epoch."""
 
-    name: str
+    lab: str  # its name
     subnet: str  # empty when its network is gone
     running: int
     nodes: int
@@ -51,7 +51,7 @@ def of(containers: Iterable[Mapping[str, Any]], networks: Iterable[Mapping[str, 
             by_name.setdefault(container["Labels"][MARK], []).append(container)
     return [
         Found(
-            name=name,
+            lab=name,
             subnet=subnets.get(name, ""),
             running=sum(node["State"] == "running" for node in nodes),
             nodes=len(nodes),
@@ -64,7 +64,7 @@ def of(containers: Iterable[Mapping[str, Any]], networks: Iterable[Mapping[str, 
 
 def of_others(name: str) -> list[Found]:
     """The lab of this name when another checkout made it; one that is gone owns nothing."""
-    return [one for one in here() if one.name == name and not one.is_ours and one.checkout.is_dir()]
+    return [one for one in here() if one.lab == name and not one.is_ours and one.checkout.is_dir()]
 
 
 def here() -> list[Found]:

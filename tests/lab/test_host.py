@@ -22,8 +22,8 @@ from lab.errors import ConfigError, HostError
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ("lab/host.sh", *(f"lab/host/{name}.sh" for name in ("clean", "packages", "bundle", "venv")))
 REAL = ("chmod", "cksum", "find", "mkdir", "readlink", "sha256sum", "tar", "uname")
-# All that a bring-up looks for; `python3` is played apart.
-PROGRAMS = ("dockerd", "vagrant", "debootstrap", "ip", "ssh", "rsync", "curl")
+# All that a bring-up or the features look for; `python3` is played apart.
+PROGRAMS = ("dockerd", "vagrant", "debootstrap", "ip", "ssh", "rsync", "curl", "tmux")
 DEBIAN = {
     "docker-cli": "",
     "debian-archive-keyring": "2023.3",
@@ -649,6 +649,19 @@ def test_where_apt_has_only_a_stub_the_vendors_commands_are_printed(version: str
 def test_a_browser_that_does_not_start_after_all_is_said(host: Host) -> None:
     done = host.run("--browser")
     assert done.returncode != 0 and "no browser" in done.stderr
+
+
+def test_the_terminal_that_features_type_in_is_installed_where_there_is_none(host: Host) -> None:
+    (host.state / "browser").touch()
+    host.lacks("tmux")
+    assert host.run("--browser").returncode == 0
+    assert host.calls("apt-get")[-1] == "apt-get install -y --no-install-recommends tmux"
+
+
+def test_a_lab_alone_needs_no_terminal(host: Host) -> None:
+    host.lacks("tmux")
+    assert host.run().returncode == 0
+    assert host.calls("apt-get") == []
 
 
 def test_a_lab_alone_needs_no_browser(host: Host) -> None:
