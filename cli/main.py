@@ -5,43 +5,29 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
 import faults
-from cli import doctor, fault, report, screens, soak, step
-from cli.options import WAIT
+from cli import bundle, doctor, fault, report, screens, soak, step
+from cli.options import BUNDLE_FILE, WAIT
+from cli.progress import Progress, console
 from deployments import by_hand
 from lab import config, engine, environment, labs, machines, named, network, owner, waiting
 from lab.clients.consul import ConsulClient
-from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, printable
+from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest
 from lab.model import Lab
 from lab.shell import Shell
 from provisioning import build, provision
 from provisioning.stages import healths
 from scenarios.workshop import progress
 
-console = Console(stderr=True, highlight=False, soft_wrap=True)
-
 
 def interrupted() -> str:
     up, down = named.command("up"), named.command("down")
     return f"interrupted; what was made stays: `{up}` goes on from there, `{down}` removes it"
-
-
-class Progress:
-    """Lines with the seconds since the start, on stderr."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
-    def __call__(self, line: str) -> None:
-        console.print(f"[dim]{time.monotonic() - self._start:6.1f} s[/dim]  {escape(printable(line))}")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,14 +56,17 @@ def _shells(lab: Lab) -> Mapping[str, Shell]:
 
 
 @cli.command()
-def up() -> None:
+@click.option("--bundle", "file", type=BUNDLE_FILE, help="Take all from this file, nothing from a network.")
+@click.option("--from", "url", metavar="URL", help="The same from `lab bundle serve`: http://HOST:PORT.")
+def up(file: Path | None, url: str | None) -> None:
     """Bring the lab up, or mend what is down; a healthy lab is left as it is."""
     # It looks at all of the host: no other command need wait until that is loaded.
     from deployments import bring_up  # noqa: PLC0415
 
     say = Progress()
+    source = bundle.source(file, url)
     with owner.held(say, wait=True):
-        lab = bring_up.bring_up_chosen(say)
+        lab = bring_up.bring_up_chosen(say, source)
     screens.closing(lab)
 
 
@@ -222,6 +211,7 @@ def reset(lab: Lab, wait: bool) -> None:
         progress.forget(ConsulClient(lab))
 
 
+cli.add_command(bundle.bundle)
 cli.add_command(doctor.doctor)
 cli.add_command(fault.fault)
 cli.add_command(report.report)

@@ -116,7 +116,7 @@ def bring_lab_up(kept: Journal) -> None:
     """Bring the lab up that LAB names; how long each phase took, and its waits, go into its journal."""
     waiting.observer = runs.waits_into(kept)
     try:
-        bring_up.bring_up_chosen(lambda _: None, partial(runs.phase, kept, BRING_UP))
+        bring_up.bring_up_chosen(lambda _: None, phase=partial(runs.phase, kept, BRING_UP))
     finally:
         waiting.observer = None
 

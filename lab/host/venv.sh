@@ -20,6 +20,7 @@ make_venv() {
         quietly "$python -m venv .venv" "$python" -I -m venv --clear .venv
         printf '%s\n' "unfinished $PWD" >.venv/stamp
     fi
+    [ -z "$bundle" ] || open_bundle
     say "installing requirements.txt into .venv"
     pip_install -r requirements.txt
     pip_install --no-deps -e .
@@ -36,7 +37,11 @@ no_python() {
 
 pip_install() {
     local sources
-    mapfile -t sources < <(in_venv provisioning/build/sources.py)
+    if [ -n "$bundle" ]; then
+        mapfile -t sources < <(wheels)
+    else
+        mapfile -t sources < <(in_venv provisioning/build/sources.py)
+    fi
     quietly "pip install $*" env "${sources[@]}" .venv/bin/python -I -m pip install "$@"
 }
 
@@ -52,7 +57,7 @@ END
 
 make_go_to_build() {
     local missing
-    if [ -x .venv/bin/go ]; then return; fi
+    if [ -n "$bundle" ] || [ -x .venv/bin/go ]; then return; fi # a bundle brings what Go made
     missing=$(in_venv -m provisioning.build) || stop 4 "what the cache has is not known"
     [ -z "$missing" ] || make_go
 }

@@ -112,6 +112,11 @@ def is_cached(name: str) -> bool:
     return _artifact(name).path.exists()
 
 
+def place(name: str) -> Path:
+    """The folder of the cache that the artifact has to itself, whether it is there or not."""
+    return _folder_of(_artifact(name))
+
+
 def obtain(name: str, progress: Progress) -> Artifact:
     """The artifact from the cache, or made now; `progress` is told in one line what takes time.
 
@@ -200,13 +205,14 @@ def _make(artifact: Artifact, progress: Progress) -> None:
         scratch.mkdir(parents=True)
         finished.mkdir()
         recipe.make(_pins(artifact.name), scratch, finished)
-        _move(finished, _folder_of(artifact))
+        move(finished, _folder_of(artifact))
     finally:
         shutil.rmtree(building, ignore_errors=True)
     progress(f"{artifact.name}: ready after {time.monotonic() - started:.0f} s")
 
 
-def _move(finished: Path, place: Path) -> None:
+def move(finished: Path, place: Path) -> None:
+    """Put a whole folder in its place of the cache, in one step."""
     finished.chmod(0o755)
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(place, ignore_errors=True)  # a folder that lost its file

@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import docker
 from docker.errors import DockerException, ImageNotFound
@@ -251,16 +251,16 @@ def _context(name: str, progress: Progress) -> io.BytesIO:
     """The image's folder, and the artifact it holds as artifacts/NAME/."""
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as tar:
-        _pack(tar, FOLDERS / name, "")
+        pack(tar, FOLDERS / name, "")
         wanted = artifact_of((FOLDERS / name / "Dockerfile").read_text())
         if wanted:
             artifact = obtain(wanted, progress)
-            _pack(tar, artifact.path, f"artifacts/{artifact.name}/")
+            pack(tar, artifact.path, f"artifacts/{artifact.name}/")
     whole.seek(0)
     return whole
 
 
-def _pack(tar: tarfile.TarFile, source: Path, prefix: str) -> None:
+def pack(tar: tarfile.TarFile, source: Path, prefix: str) -> None:
     """Add a file or the files of a folder; owned by root and undated, so equal content is an equal layer."""
     for file in [source] if source.is_file() else _files(source):
         inside = file.name if source.is_file() else file.relative_to(source).as_posix()
@@ -270,6 +270,25 @@ def _pack(tar: tarfile.TarFile, source: Path, prefix: str) -> None:
         entry.uname = entry.gname = "root"
         with file.open("rb") as content:
             tar.addfile(entry, content)
+
+
+def node_is_built() -> bool:
+    """Whether the host's engine holds the node image."""
+    return _is_built(node_image())
+
+
+def saved_node() -> Iterator[bytes]:
+    """The node image as `docker load` takes it, part by part."""
+    with _engine() as client:
+        yield from client.api.get_image(node_image().tag)
+
+
+def load_node(saved: IO[bytes]) -> None:
+    """The host's engine takes the node image in. Raises LabError when it does not."""
+    with _engine() as client:
+        _follow("the engine did not take the node image in", client.api.load_image(saved))  # type: ignore[no-untyped-call]
+    if not node_is_built():
+        raise LabError(f"what the engine took in is not {node_image().tag}", try_next="docker images")
 
 
 def _tag_node() -> None:
