@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from deployments import baseline, books
 from lab import engine, machines, network
 from lab.clients.consul import ConsulClient
-from lab.model import OWN_HOSTS, Lab
+from lab.model import Lab
 from lab.shell import Shell
 from provisioning import build, doctor, health, provision, supply
 from provisioning.stages import healths
@@ -26,7 +26,7 @@ def bring_up(lab: Lab, say: Say) -> None:
     say("artifacts and images are ready")
     start_machines(lab, say)
     shells = machines.shells(lab)
-    if lab.provider == OWN_HOSTS:
+    if not lab.mounts_host:
         supply.supply(lab, build.record(lab), shells, say)
     changes = provision.provision(lab, build.record(lab), shells, say)
     say(f"{len(changes)} changed on {len(lab.nodes)} nodes")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.model import Lab
-from provisioning.build import artifacts, images
+from provisioning.build import artifacts, boxes, images
 
 NODE_CACHE = Path("/lab-cache")  # where a node sees the host's cache, read-only
 PROGRAMS = ("consul", "consul-template")
@@ -59,3 +59,5 @@ def make(lab: Lab, progress: Callable[[str], None]) -> None:
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(lambda name: artifacts.obtain(name, progress), artifacts.NAMES))
     images.prepare(lab, progress)
+    if lab.provider == "libvirt":
+        boxes.prepare(progress)
