@@ -85,7 +85,7 @@ def of_others(lab: Lab) -> list[Found]:
     """The lab of this name when another checkout made it; one that is gone owns nothing."""
     if lab.provider not in ("docker", "libvirt"):
         return []
-    found = _of_this_libvirt() if lab.provider == "libvirt" else _of_this_engine()
+    found = _of_this_libvirt() if lab.provider == "libvirt" else here()
     return [one for one in found if one.name == lab.name and not one.is_ours and one.checkout.is_dir()]
 
 
