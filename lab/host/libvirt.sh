@@ -4,7 +4,7 @@
 URI=qemu:///system
 LIBVIRT_SECONDS=30
 PLUGIN=/usr/share/vagrant-plugins/plugins.d/vagrant-libvirt.json # as Debian packs it
-PLUGINS=$HOME/.vagrant.d/plugins.json                            # what `vagrant plugin install` notes
+PLUGINS=${HOME:-}/.vagrant.d/plugins.json                            # what `vagrant plugin install` notes
 
 lab_provider() {
     local said=${LAB_PROVIDER:-}
