@@ -112,9 +112,7 @@ def test_a_subnet_that_is_taken_is_passed_over(monkeypatch: pytest.MonkeyPatch) 
     name_it(monkeypatch)
     best, second, third, *_ = tried(checkout=environment.ROOT)
     monkeypatch.setattr(network, "host_routes", lambda: [Route(str(best), "eth0")])
-    monkeypatch.setattr(
-        network, "docker_networks", lambda: [DockerNetwork("x", str(second), "0123456789ab")]
-    )
+    monkeypatch.setattr(network, "docker_networks", lambda: [DockerNetwork("x", str(second), "0123456789ab")])
     network.settle(FIRST)
     assert config.load(config.LAB_FILE).subnet == str(third)
 

@@ -15,7 +15,8 @@ from lab.network import Route
 from lab.providers.kvm import EMULATION, KVM, Tried
 from provisioning import doctor
 from provisioning.doctor import observing, virtual
-from provisioning.doctor.facts import Check, Engine, Facts, Hypervisor, Unseen
+from provisioning.doctor.facts import Check, Engine, Facts, Hypervisor, Space, Unseen
+from provisioning.doctor.host import GIB, disk
 
 
 @pytest.fixture
@@ -142,3 +143,10 @@ def test_what_libvirt_says_is_in_the_blocker(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(virsh, "networks", ask)
     assert observing._networks() == Unseen("libvirt does not answer: no socket", "lab/host.sh", True)
+
+
+def test_a_box_that_is_still_to_be_made_needs_room(facts: Facts) -> None:
+    place = Space("/home/alice/.cache/bluegreen-lab", 1, 2 * GIB)
+    little = dataclasses.replace(changed(facts, networks=()), spaces={"cache": place})
+    found = {has_box: disk(changed(little, has_box=has_box)).state for has_box in (True, False)}
+    assert found == {True: "note", False: "blocker"}  # of the engine's place nobody can tell
