@@ -27,6 +27,7 @@ POOL = MARK
 FOLDER = Path("/var/lib/libvirt/images") / POOL  # where libvirt's own guards let machines read
 GONE = "failed to get domain"  # what virsh says of a machine that is not there
 SECONDS = 30.0
+DESTROY_SECONDS = 120.0  # libvirt itself waits long for a QEMU that does not go
 UPLOAD_SECONDS = 600.0
 
 
@@ -286,7 +287,7 @@ def remove_network(network: Network) -> None:
 def remove_domain(domain: Domain, there: Iterable[str]) -> None:
     """A machine goes as by a power cut, and its disks that are among the volumes `there`."""
     if domain.is_running or domain.uuid in run("list", "--uuid").split():
-        run("destroy", domain.uuid)
+        run("destroy", domain.uuid, seconds=DESTROY_SECONDS)
     run("undefine", domain.uuid, "--managed-save", "--snapshots-metadata")
     names = {volume_of(file) for file in domain.volumes}
     delete_volumes(sorted(name for name in there if name in names))
