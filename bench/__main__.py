@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +213,7 @@ def labs(lab: Lab) -> list[Figure]:
     """Two labs more beside the first, which build nothing, and what all three take at rest."""
     one, more = idle_memory(lab), [f"{lab.name}-{number}" for number in (2, 3)]
     first = seconds(lambda: lab_command("up"))
-    ups = [seconds(lambda name=name: lab_command("-n", name, "up")) for name in more]  # type: ignore[misc]
+    ups = [seconds(partial(lab_command, "-n", name, "up")) for name in more]
     memory = one + sum(idle_memory(replace(lab, name=name)) for name in more)
     for name in more:
         lab_command("-n", name, "down")

@@ -13,9 +13,9 @@ from lab.errors import printable
 
 
 def table(folder: Path) -> Table:
-    """A run's seconds in resets, steps and waits, by what took longest."""
+    """A run's seconds in bring-up, resets, steps and waits, by what took longest."""
     spent = model.load(folder).spending
-    title = f"run {folder.name}: {spent.seconds:.0f} s in scenarios, {spent.clock:.0f} s by the clock"
+    title = f"run {folder.name}: {spent.seconds:.0f} s of all labs together, {spent.clock:.0f} s by the clock"
     found = Table("where the time went", title=escape(printable(title)))
     for column in spending.COLUMNS:
         found.add_column(column, justify="right")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -13,8 +14,9 @@ from rich.text import Text
 
 from lab.errors import HostError
 from lab.model import Lab
-from provisioning import doctor as checks
-from provisioning.doctor.facts import Check
+
+if TYPE_CHECKING:
+    from provisioning.doctor.facts import Check
 
 COLORS = {"ok": "green", "note": "yellow", "blocker": "red"}
 
@@ -24,6 +26,8 @@ COLORS = {"ok": "green", "note": "yellow", "blocker": "red"}
 @click.pass_obj
 def doctor(lab: Lab, form: str) -> None:
     """What this host brings for the lab, and what mends it; only looks, exits 4 when something blocks."""
+    from provisioning import doctor as checks  # noqa: PLC0415  as in `up`: no other command needs it
+
     found = checks.examine(lab)
     if form == "json":
         click.echo(json.dumps({"lab": lab.name, "checks": [asdict(check) for check in found]}, indent=2))

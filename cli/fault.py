@@ -21,7 +21,7 @@ from faults import harness as harness_module
 from faults import history
 from faults.harness import Harness, Plan
 from faults.history import Injected
-from lab import machines, network, owner
+from lab import machines, named, network, owner
 from lab.errors import CheckFailed, ConfigError
 from lab.model import Lab
 
@@ -165,7 +165,7 @@ def _print_plan(planned: Plan) -> None:
 def heal(lab: Lab, id: str | None, every: bool) -> None:
     """Undo fault ID, or every open one, and look again; exits 1 when one is not seen healed."""
     if (id is None) != every:
-        raise ConfigError("one id, or --all", try_next="lab fault list")
+        raise ConfigError("one id, or --all", try_next=named.command("fault list"))
     if every and not history.open_faults(_entries()):
         _say("no fault is open")
         return
@@ -180,4 +180,6 @@ def _tell(*healed: Injected) -> None:
         _say(f"{one.name} {one.id} on {', '.join(one.on)}: {one.phase} {one.detail}".rstrip())
     left = [one.id for one in healed if one.is_open]
     if left:
-        raise CheckFailed(f"not seen healed: {', '.join(left)}", try_next=f"lab fault heal {left[0]}")
+        raise CheckFailed(
+            f"not seen healed: {', '.join(left)}", try_next=named.command(f"fault heal {left[0]}")
+        )

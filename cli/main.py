@@ -5,40 +5,30 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
 import faults
-from cli import doctor, fault, report, screens, soak
-from cli.options import WAIT
-from deployments import bring_up, by_hand
+from cli import bundle, doctor, fault, report, screens, soak, step
+from cli.options import BUNDLE_FILE, WAIT
+from cli.progress import Progress, console
+from deployments import by_hand
 from lab import config, engine, environment, labs, machines, named, network, owner, waiting
-from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, printable
+from lab.clients.consul import ConsulClient
+from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest
 from lab.model import Lab
 from lab.providers import kvm
 from lab.shell import Shell
 from provisioning import build, provision
 from provisioning.stages import healths
-
-console = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-INTERRUPTED = "interrupted; what was made stays: `lab up` goes on from there, `lab down` removes it"
+from scenarios.workshop import progress
 
 
-class Progress:
-    """Lines with the seconds since the start, on stderr."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
-    def __call__(self, line: str) -> None:
-        console.print(f"[dim]{time.monotonic() - self._start:6.1f} s[/dim]  {escape(printable(line))}")
+def interrupted() -> str:
+    up, down = named.command("up"), named.command("down")
+    return f"interrupted; what was made stays: `{up}` goes on from there, `{down}` removes it"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,14 +58,17 @@ def _shells(lab: Lab) -> Mapping[str, Shell]:
 
 
 @cli.command()
-@click.pass_obj
-def up(lab: Lab) -> None:
+@click.option("--bundle", "file", type=BUNDLE_FILE, help="Take all from this file, nothing from a network.")
+@click.option("--from", "url", metavar="URL", help="The same from `lab bundle serve`: http://HOST:PORT.")
+def up(file: Path | None, url: str | None) -> None:
     """Bring the lab up, or mend what is down; a healthy lab is left as it is."""
+    # It looks at all of the host: no other command need wait until that is loaded.
+    from deployments import bring_up  # noqa: PLC0415
+
     say = Progress()
+    source = bundle.source(file, url)
     with owner.held(say, wait=True):
-        network.settle(config.read(config.lab_file()))
-        lab = config.load()
-        bring_up.bring_up(lab, say)
+        lab = bring_up.bring_up_chosen(say, source)
     screens.closing(lab)
 
 
@@ -98,7 +91,7 @@ def down(lab: Lab, *, force: bool, every: bool, purge: bool, boxes: bool, wait: 
 def _of_this_checkout() -> Iterator[Lab]:
     """Each lab of this checkout, the first one last; LAB names it while it is used."""
     first = config.read(config.lab_file()).name
-    beside = {one.name for one in labs.here() if one.is_ours} | named.names()
+    beside = {one.lab for one in labs.here() if one.is_ours} | named.names()
     for name in (*sorted(beside - {first}), ""):
         with named.used(name):
             yield config.load()
@@ -110,12 +103,12 @@ def _take_down(lab: Lab, say: Progress, *, force: bool, purge: bool, wait: bool)
         raise HostError(
             f"the lab {lab.name} was made from another folder: somebody may be using it",
             last_seen="\n".join(f"{one.checkout} (of {one.user})" for one in others),
-            try_next="there: `lab down`; or here: `lab down --force` (`make lab-down FORCE=1`)",
+            try_next=f"there: `{named.command('down')}`; or here: `{named.command('down --force')}`",
         )
     with owner.held(say, wait=wait):
         left = machines.destroy(lab, say, force=force, purge=purge)
         if left:
-            raise CheckFailed("still there: " + ", ".join(left), try_next="lab down")
+            raise CheckFailed("still there: " + ", ".join(left), try_next=named.command("down"))
         named.forget()
     say("nothing of the lab is left")
 
@@ -142,7 +135,7 @@ def status(lab: Lab, form: str) -> None:
     else:
         screens.status_table(seen)
     if not seen["healthy"]:
-        raise CheckFailed("not everything answers", try_next="lab up")
+        raise CheckFailed("not everything answers", try_next=named.command("up"))
 
 
 @cli.command()
@@ -220,12 +213,16 @@ def reset(lab: Lab, wait: bool) -> None:
     say = Progress()
     with owner.held(say, wait=wait):
         faults.reset(lab, shells, say)
+        progress.forget(ConsulClient(lab))
 
 
+cli.add_command(bundle.bundle)
 cli.add_command(doctor.doctor)
 cli.add_command(fault.fault)
 cli.add_command(report.report)
 cli.add_command(soak.soak)
+cli.add_command(step.step)
+cli.add_command(step.steps)
 
 
 def main() -> None:
@@ -234,13 +231,13 @@ def main() -> None:
     try:
         cli(prog_name="lab", standalone_mode=False)
     except click.exceptions.Abort:
-        console.print(INTERRUPTED)
+        console.print(interrupted())
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except KeyboardInterrupt:
-        console.print(INTERRUPTED)
+        console.print(interrupted())
         sys.exit(130)
     except LabError as error:
         console.print(str(error), markup=False, style="red")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -23,8 +24,8 @@ from provisioning import health
 def closing(lab: Lab) -> None:
     """Where everything is, what to paste, what to try next."""
     address, service = lab.master.address, lab.main_service
-    beside = f"-n {lab.name} " if named.chosen() else ""
-    shell = f"lab {beside}ssh" if beside or lab.provider == OWN_HOSTS else "vagrant ssh"
+    shell = named.command("ssh") if named.chosen() or lab.provider == OWN_HOSTS else "vagrant ssh"
+    deploy = named.command(f"deploy {service.name} {service.releases[-1]}")
     click.echo(
         f"""
 {service.name:<15} {lab.public_address(service)}
@@ -35,21 +36,14 @@ Swarm           {lab.swarm_endpoint}
   curl {lab.public_address(service)}
   docker -H {lab.swarm_endpoint} ps
 
-Next: {shell} {lab.master.name}, or: lab {beside}deploy {service.name} {service.releases[-1]}"""
+Next: {shell} {lab.master.name}, or: {deploy}
+The article step by step: {named.command("steps")}"""
     )
 
 
 def lab_facts(one: Found) -> dict[str, Any]:
     """A lab of this host as plain data; `since` in seconds of the epoch."""
-    return {
-        "lab": one.name,
-        "subnet": one.subnet,
-        "running": one.running,
-        "nodes": one.nodes,
-        "since": one.since,
-        "checkout": str(one.checkout),
-        "user": one.user,
-    }
+    return asdict(one) | {"checkout": str(one.checkout), "user": one.user}
 
 
 def labs_table(found: list[Found]) -> None:
@@ -63,7 +57,7 @@ def labs_table(found: list[Found]) -> None:
     for one in found:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.since))
         checkout = "this one" if one.is_ours else str(one.checkout)
-        words = (one.name, one.subnet or "-", f"{one.running} of {one.nodes}", since, one.user, checkout)
+        words = (one.lab, one.subnet or "-", f"{one.running} of {one.nodes}", since, one.user, checkout)
         table.add_row(*map(escape, words))
     Console(highlight=False).print(table)
 

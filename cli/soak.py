@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from cli.options import WAIT
-from lab import machines, network, owner
+from lab import machines, named, network, owner
 from lab.errors import CheckFailed
 from lab.model import Lab
 
@@ -47,7 +47,7 @@ def soak(lab: Lab, minutes: float, seed: int | None, wait: bool) -> None:
     def say(line: str) -> None:
         click.echo(f"{time.monotonic() - begin:6.1f} s  {line}", err=True)
 
-    again = f"lab soak --minutes {minutes:g} --seed {chosen}"
+    again = named.command(f"soak --minutes {minutes:g} --seed {chosen}")
     say(again)
     with owner.held(say, wait=wait):
         run = Run(lab, again, chosen)

@@ -7,7 +7,7 @@ from contextlib import closing
 
 from deployments import books, by_hand, observed
 from deployments.differences import LIVE, Difference, Kind, differences, releases
-from lab import machines
+from lab import machines, named
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
 from lab.errors import LabError, TimedOut
@@ -82,7 +82,7 @@ def come_to_rest(master: Shell, jenkins: JenkinsClient) -> None:
         return not jenkins.building()
 
     stop_healing(master)
-    wait_until(at_rest, 180, "Jenkins to end its builds", try_next="lab logs jenkins")
+    wait_until(at_rest, 180, "Jenkins to end its builds", try_next=named.command("logs jenkins"))
 
 
 def forget(master: Shell, there: Shell, service: Service, part: str) -> None:
@@ -146,7 +146,7 @@ def reset(
             raise LabError("not at the baseline", last_seen="\n".join(map(str, differs)))
         return todo
 
-    while todo := retry(new, SETTLED, "the baseline", try_next="lab status"):
+    while todo := retry(new, SETTLED, "the baseline", try_next=named.command("status")):
         for one in todo:
             say(f"put back: {one}")
         if todo[0].kind is Kind.COMPONENT:  # they come alone, and are mended together

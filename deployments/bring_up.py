@@ -3,36 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 from deployments import baseline, books
-from lab import engine, machines, network
+from lab import config, engine, machines, network
 from lab.clients.consul import ConsulClient
 from lab.model import Lab
 from lab.shell import Shell
 from provisioning import build, doctor, health, provision, supply
+from provisioning.bundle import taking
 from provisioning.stages import healths
 
 Say = Callable[[str], None]
+Phase = Callable[[str], AbstractContextManager[object]]  # entered by its name, left at its end
 
 
-def bring_up(lab: Lab, say: Say) -> None:
+def bring_up(lab: Lab, say: Say, bundle: str = "", phase: Phase = nullcontext) -> None:
     """Bring the lab up, or mend what is down; a healthy lab is left as it is.
 
-    Raises HostError before anything is made on a host that cannot, TimedOut or LabError afterwards.
+    With a bundle, a file or the address of a server, nothing is built or fetched from elsewhere. Raises
+    HostError before anything is made on a host that cannot, TimedOut or LabError afterwards.
     """
-    doctor.refuse(lab)
-    network.refuse_clash(lab)
-    build.make(lab, say)
+    if bundle:
+        with phase("the bundle"):
+            taking.take_in(lab, bundle, say)  # first: a host that has all of it needs less
+    with phase("a look at the host"):
+        doctor.refuse(lab)
+        network.refuse_clash(lab)
+    with phase("builds"):
+        build.make(lab, say, bundle)
     say("artifacts and images are ready")
-    start_machines(lab, say)
+    with phase("machines"):
+        start_machines(lab, say)
     shells = machines.shells(lab)
-    if not lab.mounts_host:
-        supply.supply(lab, build.record(lab), shells, say)
-    changes = provision.provision(lab, build.record(lab), shells, say)
+    with phase("stages"):
+        if not lab.mounts_host:
+            supply.supply(lab, build.record(lab), shells, say)
+        changes = provision.provision(lab, build.record(lab), shells, say)
     say(f"{len(changes)} changed on {len(lab.nodes)} nodes")
-    release(lab, shells, say)
-    health.wait(shells, healths(lab))
+    with phase("first release"):
+        release(lab, shells, say)
+    with phase("health"):
+        health.wait(shells, healths(lab))
     say("every component answers")
+
+
+def bring_up_chosen(say: Say, bundle: str = "", phase: Phase = nullcontext) -> Lab:
+    """The lab that LAB names, in a subnet that it keeps from now on, brought up. Its caller holds it."""
+    network.settle(config.read(config.lab_file()))
+    lab = config.load()
+    bring_up(lab, say, bundle, phase)
+    return lab
 
 
 def start_machines(lab: Lab, say: Say) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from lab import named
 from lab.clients.consul import ConsulClient
 from lab.config import RELEASE
 from lab.errors import CheckFailed, ConfigError, LabError, TimedOut
@@ -58,7 +59,9 @@ def registered_at(master: Shell, name: str) -> str | None:
 def _plain(word: str, form: str, what: str) -> str:
     """A word of Consul's that becomes a part of a script: of its form, or LabError."""
     if not re.fullmatch(form, word):
-        raise LabError(f"{what} cannot be what Consul says", last_seen=word[:200], try_next="lab reset")
+        raise LabError(
+            f"{what} cannot be what Consul says", last_seen=word[:200], try_next=named.command("reset")
+        )
     return word
 
 
@@ -69,7 +72,7 @@ def wait_registered(master: Shell, name: str) -> str:
         REGISTERED_TIMEOUT,
         f"{name} in Consul's catalogue",
         node=master.node,
-        try_next="lab logs registrator",
+        try_next=named.command("logs registrator"),
     )
 
 
@@ -176,7 +179,7 @@ def cut_over(lab: Lab, master: Shell, service: Service, color: str, live: str | 
             f"but does not answer at {lab.public_address(service)}",
             node=master.node,
             last_seen=error.last_seen,
-            try_next="lab logs nginx",
+            try_next=named.command("logs nginx"),
         ) from error
 
 
@@ -263,7 +266,7 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
     """
     if not re.fullmatch(RELEASE.pattern, release):
         raise ConfigError(
-            f"release {release!r} is not an image tag", try_next=f"lab deploy {service.name} 1.1"
+            f"release {release!r} is not an image tag", try_next=named.command(f"deploy {service.name} 1.1")
         )
     with deployment_lock(master, service) as session:
         live = ConsulClient(lab).live_color(service)

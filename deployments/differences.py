@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -80,7 +80,7 @@ def _noted(service: Service, noted: Noted, master: str) -> Iterator[Difference]:
 
 
 def _parts(lab: Lab, service: Service, seen: Observation, noted: Noted) -> Iterator[Difference]:
-    there = {part: _one(service.container(part), seen.containers) for part in service.parts}
+    there = {part: seen.container(service.container(part)) for part in service.parts}
     idle = [one for one in seen.containers if one.name == service.container(IDLE)]
     doubles = [one for one in seen.containers if one not in there.values() and one not in idle]
     stopped = list(_stopped(lab, service, there))
@@ -99,12 +99,6 @@ def _parts(lab: Lab, service: Service, seen: Observation, noted: Noted) -> Itera
     if listed is None or any(books.differences(listed)):
         found = "no books" if listed is None else "other books"
         yield Difference(Kind.BOOKS, master, seen=f"{service.name} lists {found}")
-
-
-def _one(name: str, containers: Iterable[Container]) -> Container | None:
-    """Of the containers of one name: one that runs before one that does not, then the youngest."""
-    same = [one for one in containers if one.name == name]
-    return max(same, key=lambda one: (one.state == "running", one.created), default=None)
 
 
 def _extra(one: Container) -> Difference:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lab import named
 from lab.clients.consul import Instance, instance
 from lab.clients.jenkins import is_building
 from lab.errors import LabError
@@ -70,6 +71,11 @@ class Observation:
     volumes: frozenset[str] = frozenset()  # the nodes that have the database's volume
     noted: Noted | None = None
 
+    def container(self, name: str) -> Container | None:
+        """Of the containers of one name: one that runs before one that does not, then the youngest."""
+        same = [one for one in self.containers if one.name == name]
+        return max(same, key=lambda one: (one.state == "running", one.created), default=None)
+
 
 # --- parsing ------------------------------------------------------------------------------------------------
 
@@ -101,7 +107,9 @@ def parse(lab: Lab, service: Service, said: Mapping[str, str | None]) -> Observa
         )
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise LabError(
-            "what the nodes say of themselves cannot be read", last_seen=repr(error), try_next="lab status"
+            "what the nodes say of themselves cannot be read",
+            last_seen=repr(error),
+            try_next=named.command("status"),
         ) from error
 
 

@@ -111,6 +111,22 @@ class Waited(Entry):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabPhase(Entry):
+    """A phase, as its kind says, of bringing a lab up or taking it down; it has ended, well or not.
+
+    `what` is "" for one that has no phases; `seconds` is how long it took.
+    """
+
+    kinds = ("bring-up", "taking down")
+
+    what: str = ""
+    seconds: float
+
+
+BRING_UP, TAKING_DOWN = LabPhase.kinds
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProbeBegan(Entry):
     """`rate` is in requests a second."""
 
@@ -319,7 +335,7 @@ class LogLine(Seen):
 # --- from plain facts ---------------------------------------------------------------------------------------
 
 EVERY: tuple[type[Entry], ...] = (
-    *(StepPhase, Waited, ProbeBegan, EvidenceKept, FaultPhase, LogLine),
+    *(StepPhase, Waited, LabPhase, ProbeBegan, EvidenceKept, FaultPhase, LogLine),
     *(Silence, CheckChange, ColorChange, ContainerChange, BuildChange),
 )
 SCENARIO: dict[str, type[Entry]] = {"begin": ScenarioBegan, "end": ScenarioEnded}

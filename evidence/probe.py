@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from evidence.answers import Answer, Record
 from evidence.sender import TIMEOUT, Schedule
+from lab import named
 from lab.clients.proxy import ProxyClient
 from lab.errors import ConfigError, LabError, TimedOut
 from lab.model import Lab
@@ -108,7 +109,7 @@ class Probe:
 
 
 def _broke(said: str) -> NoReturn:
-    raise LabError("the probe broke", last_seen=said.strip()[-600:], try_next="lab status")
+    raise LabError("the probe broke", last_seen=said.strip()[-600:], try_next=named.command("status"))
 
 
 class Writer(Probe):
@@ -144,4 +145,4 @@ class Writer(Probe):
                 proxy.close()
             return not self.present()
 
-        wait_until(gone, 30, "the probe's books to be removed", try_next="lab reset")
+        wait_until(gone, 30, "the probe's books to be removed", try_next=named.command("reset"))

@@ -13,7 +13,8 @@ import json
 import platform
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +22,15 @@ from typing import Any
 
 from evidence import answers, archive, journal, measures
 from evidence.answers import Answer
-from evidence.entries import Entry, EvidenceKept, ProbeBegan, ScenarioBegan, ScenarioEnded, Waited
+from evidence.entries import (
+    Entry,
+    EvidenceKept,
+    LabPhase,
+    ProbeBegan,
+    ScenarioBegan,
+    ScenarioEnded,
+    Waited,
+)
 from evidence.journal import Journal
 from lab import environment, waiting
 from lab.model import Lab
@@ -66,7 +75,7 @@ class Run:
         self.started = time.time()
         self.folder = joined or _new_folder(runs or RUNS, self.started)
         self._own = f"{lab.name}-" if joined else ""
-        self.journal = Journal(self.folder / (f"journal-{lab.name}.jsonl" if joined else JOURNAL))
+        self.journal = Journal(journal_of(self.folder, lab.name) if joined else self.folder / JOURNAL)
         self.scenario: Scenario | None = None
         self._count = len(list(self.folder.glob(f"{self._own}[0-9]*/")))
         self._faults_seen = len(journal.read(journal.of_faults()))
@@ -92,11 +101,8 @@ class Run:
         folder.mkdir()
         entry = self.journal.add(ScenarioBegan(name=name, feature=feature, folder=folder.name))
         self.scenario = Scenario(name, feature, folder, entry.at)
-        waiting.observer = self._waited
+        waiting.observer = waits_into(self.journal)
         return self.scenario
-
-    def _waited(self, what: str, seconds: float) -> None:
-        self.journal.add(Waited(what=what, seconds=round(seconds, 3)))
 
     def entries(self) -> list[Entry]:
         """What the run's journal has so far, in the order it happened; the journal of faults included."""
@@ -164,6 +170,30 @@ class Run:
         self.scenario = None
         waiting.observer = None
         return own
+
+
+def waits_into(kept: Journal) -> Callable[[str, float], None]:
+    """An observer of waits that keeps them in a journal."""
+
+    def waited(what: str, seconds: float) -> None:
+        kept.add(Waited(what=what, seconds=round(seconds, 3)))
+
+    return waited
+
+
+@contextmanager
+def phase(kept: Journal, kind: str, what: str = "") -> Iterator[None]:
+    """Keep how long a phase of bring-up or of taking down took, however it ends."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        kept.add(LabPhase(kind=kind, what=what, seconds=round(time.monotonic() - began, 3)))
+
+
+def journal_of(folder: Path, lab: str) -> Path:
+    """The journal of a lab that has joined the run of this folder."""
+    return folder / f"journal-{lab}.jsonl"
 
 
 def journals(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Where the seconds of a run went: in resets, in steps and outside of them, and how many of these in waits.
+"""Where the seconds of a run went: in bring-up, in resets, in steps, outside of them; how many in waits.
 
 Pure. Each scenario is counted by its own clock, so scenarios may be played on several labs at once.
 """
@@ -9,16 +9,18 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from evidence.entries import Entry, ScenarioEnded, StepPhase, Waited
+from evidence.entries import BRING_UP, TAKING_DOWN, Entry, LabPhase, ScenarioEnded, StepPhase, Waited
 
 BASELINE = "the lab is at its baseline"  # the phrase of the step that resets a lab
-RESETS, STEPS, OUTSIDE, WAITS = PARTS = ("resets", "steps", "outside of steps", "waits")
+RESETS, STEPS, OUTSIDE, WAITS = "resets", "steps", "outside of steps", "waits"
+PARTS = (BRING_UP, RESETS, STEPS, OUTSIDE, TAKING_DOWN, WAITS)  # as they are shown
 MOST, LEAST = 12, 0.005  # rows of one part, and the share of the run for a row; what took less is summed
 LONGEST = 64  # characters of what took the time
 NUMBER = re.compile(r"\b\d+(\.\d+)*\b")
 COLUMNS = ("times", "seconds", "each", "waiting", "share")
 
 Span = tuple[float, float]  # begin and end, in seconds of the wall clock
+Wait = tuple[str, Span]  # what was waited for, and when
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class Row:
 class Spending:
     """Where the time of a run went.
 
-    `seconds` are those of all scenarios together, `clock` those from the first one's begin to the last one's
-    end.
+    `seconds` are those of all labs together: of their scenarios, and of bringing them up and taking them down
+    where the run did that. `clock` are those from the first begin of any of these to the last end.
     """
 
     seconds: float
@@ -65,7 +67,7 @@ NOTHING = Spending(0.0, 0.0, ())
 
 @dataclass(frozen=True)
 class Piece:
-    """One reset, step or wait, or what was outside of the steps of one scenario. All in seconds."""
+    """One reset, step, wait or phase, or what was outside of the steps of one scenario. All in seconds."""
 
     part: str
     what: str
@@ -73,20 +75,38 @@ class Piece:
     waited: float
 
 
-def spent(scenarios: Iterable[Sequence[Entry]]) -> Spending:
+def spent(scenarios: Iterable[Sequence[Entry]], labs: Iterable[Sequence[Entry]] = ()) -> Spending:
     """Where the time went, by the entries of each scenario from its begin to its end, or to its last entry.
 
-    Resets, steps and what is outside of steps add up to the run's seconds; waits are in these. A second in
-    which several waits were under way counts for the one that ended last. Texts may differ in their numbers.
+    `labs` are the whole journals, one a lab, for what they tell of bring-up and of taking down. All parts but
+    the waits add up to the run's seconds; waits are in these. A second in which several waits were under way
+    counts for the one that ended last. Texts may differ in their numbers.
     """
-    told = [tuple(entries) for entries in scenarios]
-    if not told:
+    told = [(_span(entries), entries) for entries in scenarios]
+    phases = [(phase, entries) for entries in labs for phase in entries if isinstance(phase, LabPhase)]
+    spans = [*(span for span, _ in told), *(_span_of(phase) for phase, _ in phases)]
+    if not spans:
         return NOTHING
-    spans = [_span(entries) for entries in told]
-    pieces = [piece for entries, span in zip(told, spans, strict=True) for piece in _pieces(entries, span)]
+    pieces = [piece for span, entries in told for piece in _pieces(entries, span)]
+    pieces += [piece for phase, entries in phases for piece in _of_phase(phase, entries)]
     seconds = sum(map(_length, spans))
     clock = max(end for _, end in spans) - min(begin for begin, _ in spans)
     return Spending(round(seconds, 2), round(clock, 2), tuple(_rows(pieces, seconds)))
+
+
+# --- one phase of a lab -------------------------------------------------------------------------------------
+
+
+def _span_of(phase: LabPhase) -> Span:
+    return phase.at - max(0.0, phase.seconds), phase.at
+
+
+def _of_phase(phase: LabPhase, lab: Iterable[Entry]) -> Iterator[Piece]:
+    """The phase and the waits in it, by all entries of its lab."""
+    begin, end = span = _span_of(phase)
+    waits = list(_waits((one for one in lab if begin <= one.at <= end), span))
+    yield _piece(phase.kind, phase.what, span, waits)
+    yield from map(_wait, waits)
 
 
 # --- one scenario -------------------------------------------------------------------------------------------
@@ -100,22 +120,27 @@ def _span(entries: Sequence[Entry]) -> Span:
 
 def _pieces(entries: Sequence[Entry], whole: Span) -> Iterator[Piece]:
     waits = list(_waits(entries, whole))
-
-    def piece(part: str, what: str, span: Span) -> Piece:
-        return Piece(part, what, _length(span), sum(_length(_within(span, one)) for _, one in waits))
-
-    steps = [piece(*_part_of(text), _within(whole, span)) for text, span in _steps(entries, whole[1])]
+    steps = [_piece(*_part_of(text), _within(whole, span), waits) for text, span in _steps(entries, whole[1])]
     yield from steps
-    everything = piece(OUTSIDE, "", whole)
+    everything = _piece(OUTSIDE, "", whole, waits)
     yield replace(
         everything,
         seconds=max(0.0, everything.seconds - sum(step.seconds for step in steps)),
         waited=max(0.0, everything.waited - sum(step.waited for step in steps)),
     )
-    yield from (Piece(WAITS, _general(what), _length(span), _length(span)) for what, span in waits)
+    yield from map(_wait, waits)
 
 
-def _waits(entries: Iterable[Entry], whole: Span) -> Iterator[tuple[str, Span]]:
+def _piece(part: str, what: str, span: Span, waits: Iterable[Wait]) -> Piece:
+    return Piece(part, what, _length(span), sum(_length(_within(span, one)) for _, one in waits))
+
+
+def _wait(wait: Wait) -> Piece:
+    what, span = wait
+    return Piece(WAITS, _general(what), _length(span), _length(span))
+
+
+def _waits(entries: Iterable[Entry], whole: Span) -> Iterator[Wait]:
     """What was waited for and when; no moment is in two of them."""
     waits = [one for one in entries if isinstance(one, Waited)]
     until = whole[1]

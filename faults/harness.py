@@ -26,7 +26,7 @@ from faults.history import Injected
 from faults.host import HostShell, known
 from faults.leftovers import LEFTOVERS
 from faults.targets import Found, Snapshot, look
-from lab import machines
+from lab import machines, named
 from lab.alone import alone
 from lab.errors import CheckFailed, ConfigError, LabError
 from lab.model import Lab
@@ -92,7 +92,8 @@ def plan(
     dead = sorted({site.node.name for site in sites} - snapshot.answering)
     if dead:
         raise CheckFailed(
-            f"no fault on {', '.join(dead)}: it does not answer", try_next="lab fault list, or lab up"
+            f"no fault on {', '.join(dead)}: it does not answer",
+            try_next=f"{named.command('fault list')}, or {named.command('up')}",
         )
     for site in sites:
         refusal = fault.refusal(site)
@@ -207,7 +208,7 @@ class Harness:
             if held:
                 raise CheckFailed(
                     f'"{held[0].name}" ({held[0].id}) is open on {", ".join(held[0].on)} already',
-                    try_next=f"lab fault heal {held[0].id}",
+                    try_next=named.command(f"fault heal {held[0].id}"),
                 )
             now = time.time()
             entry = self._journal.add(

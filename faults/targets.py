@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from lab import named
 from lab.errors import CheckFailed, ConfigError, LabError, nearest
 from lab.model import COLORS, DATABASE, Lab, Service, other
 from lab.shell import Shell, in_parallel
@@ -166,7 +167,9 @@ def _container_name(snapshot: Snapshot, words: str) -> str:
         return words
     live = snapshot.live.get(service.name)
     if live is None:
-        raise CheckFailed(f'"{words}" cannot be told: Consul names no live color', try_next="lab status")
+        raise CheckFailed(
+            f'"{words}" cannot be told: Consul names no live color', try_next=named.command("status")
+        )
     return service.container(live if word == "the live color" else other(live))
 
 

@@ -9,14 +9,14 @@ import pytest
 from lab import config as lab_config
 from lab import engine
 from lab.providers import kvm
-from scenarios import plugin, workers
-from scenarios.steps import addresses
+from scenarios import addresses, placing, plugin, workers
 from scenarios.steps.article import *  # noqa: F403
 from scenarios.steps.browser import *  # noqa: F403
 from scenarios.steps.deployments import *  # noqa: F403
 from scenarios.steps.faults import *  # noqa: F403
 from scenarios.steps.healing import *  # noqa: F403
 from scenarios.steps.verdicts import *  # noqa: F403
+from scenarios.steps.workshop import *  # noqa: F403
 from scenarios.steps.world import *  # noqa: F403
 
 engine.adopt_environment()  # whatever the shell says: before anything is asked
@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--shuffle"):
         random.Random(config.getoption("--seed")).shuffle(items)
     elif told := workers.of_worker(config):
-        items[:] = workers.ordered(items, told["seconds"])
+        items[:] = placing.ordered(items, told["seconds"])
 
 
 def pytest_bdd_before_step_call(request: pytest.FixtureRequest, step_func_args: dict[str, Any]) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab.waiting import observed
+
 
 @contextmanager
 def alone(path: Path, waits: Callable[[], object] = lambda: None) -> Iterator[None]:
@@ -17,5 +19,6 @@ def alone(path: Path, waits: Callable[[], object] = lambda: None) -> Iterator[No
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             waits()
-            fcntl.flock(file, fcntl.LOCK_EX)
+            with observed(f"another process to be done with {path.stem}"):
+                fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -3,11 +3,15 @@
 #
 #   lab/host.sh              all of it (make lab-up runs it first)
 #   lab/host.sh --venv-only  only .venv: needs no Docker and no sudo (make unit, make lint)
-#   lab/host.sh --browser    .venv and a Chromium, for the features that look at pages (make features, make test)
+#   lab/host.sh --browser    .venv, a Chromium and tmux, for the features that look at pages and type (make features, make test)
 #   lab/host.sh --go         .venv and Go, for what checks the workflows (make lint-ci)
+#   lab/host.sh --bundle FILE, --from http://HOST:PORT
+#                            all of it from a bundle, without a network (make lab-up BUNDLE=FILE or FROM=URL)
+#   lab/host.sh --packages   does nothing: prints the distribution's packages that a host may lack
 #
 # Says nothing when nothing is to be done. LAB_YES=1 answers yes to "may I use sudo"; LAB_PATIENCE=3 waits three
-# times as long. Exit: 2 usage, 3 Docker or libvirt did not answer in time, 4 this host cannot run the lab as it is.
+# times as long. Exit: 1 the bundle is refused, 2 usage, 3 Docker or libvirt did not answer in time, 4 this host cannot run
+# the lab as it is.
 set -euo pipefail
 unset CDPATH
 called_in=$PWD
@@ -15,6 +19,7 @@ cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 umask 022 # nodes read the playbooks and the cache as other users
 . lab/host/clean.sh
 . lab/host/packages.sh
+. lab/host/bundle.sh
 . lab/host/venv.sh
 . lab/host/libvirt.sh
 
@@ -155,9 +160,15 @@ wait_or_stop() { # wait_or_stop <command that shows the log>...
     exit 3
 }
 
-case ${1:-} in
-    "" | --venv-only | --browser | --go) ;;
-    *) stop 2 "usage: lab/host.sh [--venv-only | --browser | --go]" ;;
+case $#${1:-} in
+    0 | 1--venv-only | 1--browser | 1--go | 1--packages) ;;
+    2--bundle)
+        case $2 in /*) ;; *) set -- --bundle "$called_in/$2" ;; esac
+        [ -f "$2" ] || stop 2 "there is no bundle $2"
+        bundle=$2
+        ;;
+    2--from) bundle=$2 ;;
+    *) stop 2 "usage: lab/host.sh [--venv-only | --browser | --go | --bundle FILE | --from URL | --packages]" ;;
 esac
 [ "${CLEAN:-}" = $$ ] || start_clean "$called_in" "$@"
 
@@ -170,6 +181,7 @@ case ${1:-} in
         make_venv
         make_browser
         ;;
+    --packages) needed_packages ;;
     --go)
         make_venv
         make_go

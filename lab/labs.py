@@ -18,7 +18,7 @@ from lab.providers.containers import checkout_of, key_of
 class Found:
     """A lab that has nodes here. `since` is when the first of them was made, in seconds of the epoch."""
 
-    name: str
+    lab: str  # its name
     subnet: str  # empty when its network is gone
     running: int
     nodes: int
@@ -52,7 +52,7 @@ def of(containers: Iterable[Mapping[str, Any]], networks: Iterable[Mapping[str, 
             by_name.setdefault(container["Labels"][MARK], []).append(container)
     return [
         Found(
-            name=name,
+            lab=name,
             subnet=subnets.get(name, ""),
             running=sum(node["State"] == "running" for node in nodes),
             nodes=len(nodes),
@@ -69,7 +69,7 @@ def of_libvirt(domains: Iterable[virsh.Domain], networks: Iterable[virsh.Network
     by_name = {one.mark.lab: one for one in networks if one.mark and one.name == one.mark.lab}
     return [
         Found(
-            name=name,
+            lab=name,
             subnet=network.subnet,
             running=sum(one.is_running for one in domains if one.mark and one.mark.lab == name),
             nodes=sum(one.mark is not None and one.mark.lab == name for one in domains),
@@ -86,7 +86,7 @@ def of_others(lab: Lab) -> list[Found]:
     if lab.provider not in ("docker", "libvirt"):
         return []
     found = _of_this_libvirt() if lab.provider == "libvirt" else here()
-    return [one for one in found if one.name == lab.name and not one.is_ours and one.checkout.is_dir()]
+    return [one for one in found if one.lab == lab.name and not one.is_ours and one.checkout.is_dir()]
 
 
 def here() -> list[Found]:
@@ -97,7 +97,7 @@ def here() -> list[Found]:
     found = _of_this_engine()
     with suppress(HostError):
         found += _of_this_libvirt()
-    return sorted(found, key=lambda one: one.name)
+    return sorted(found, key=lambda one: one.lab)
 
 
 def _of_this_libvirt() -> list[Found]:

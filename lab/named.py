@@ -38,9 +38,15 @@ def used(name: str) -> Iterator[None]:
         os.environ[environment.LAB] = before
 
 
+def command(words: str, name: str | None = None) -> str:
+    """The `lab` command of these words as one types it for the lab of a name; else for the one LAB names."""
+    name = chosen() if name is None else name
+    return f"lab -n {name} {words}" if name else f"lab {words}"
+
+
 def up_command() -> str:
-    """What one types to bring the lab up that is named."""
-    return f"lab -n {chosen()} up" if chosen() else "make lab-up"
+    """What one types to bring the lab up that LAB names: for the first one what also mends the host."""
+    return command("up") if chosen() else "make lab-up"
 
 
 def renamed(lab: Lab, name: str, subnet: IPv4Network) -> Lab:

@@ -145,7 +145,7 @@ def refuse_clash(lab: Lab) -> None:
     if owner:
         raise HostError(
             f"the lab's subnet {lab.subnet} is taken on this host by {owner}",
-            try_next=f"lab -n {lab.name} down; then {named.up_command()}, which takes another subnet"
+            try_next=f"{named.command('down')}; then {named.up_command()}, which takes another subnet"
             if named.chosen()
             else "free it, or give the lab another subnet and other addresses in lab.yml",
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from typing import Any
 
-from lab import engine
+from lab import engine, named
 from lab.errors import HostError
 from lab.model import Lab
 from lab.waiting import stretched
@@ -37,15 +37,16 @@ def refusal(lab: Lab, port: int) -> HostError:
     wanting = [
         name for name in (f"{lab.name}-{node.name}" for node in lab.nodes) if name in bound(containers, port)
     ]
+    up = named.command("up")
     remake = (
-        f"; or: docker rm {wanting[0]} && lab up, which takes another port and keeps its data"
+        f"; or: docker rm {wanting[0]} && {up}, which takes another port and keeps its data"
         if wanting
         else ""
     )
     return HostError(
         f"port {port} of 127.0.0.1, meant for SSH, is taken by {_owner(containers, port)}",
         node=wanting[0].removeprefix(f"{lab.name}-") if wanting else None,
-        try_next=f"end that, then: lab up{remake}",
+        try_next=f"end that, then: {up}{remake}",
     )
 
 

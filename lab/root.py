@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 
+from lab import named
 from lab.errors import HostError
 
 PROXIES = ("http_proxy", "https_proxy", "no_proxy")  # sudo drops them
@@ -30,7 +31,8 @@ def ask(why: str) -> None:
 def _answer(why: str) -> bool:
     if not sys.stdin.isatty():
         raise HostError(
-            f"to {why}, sudo is needed, and there is no terminal to ask on", try_next="LAB_YES=1 make lab-up"
+            f"to {why}, sudo is needed, and there is no terminal to ask on",
+            try_next=f"LAB_YES=1 {named.up_command()}",
         )
     sys.stderr.write(f"To {why}, sudo is needed. Go on? [y/N] ")
     sys.stderr.flush()

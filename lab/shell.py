@@ -17,6 +17,7 @@ import paramiko
 from fabric import Config, Connection
 from invoke.exceptions import CommandTimedOut
 
+from lab import named
 from lab.errors import LabError, TimedOut
 from lab.waiting import SLOW_HOST, limit, stretched
 
@@ -52,7 +53,7 @@ class CommandFailed(LabError):
             f"exit {result.exit} from: {shown}",
             node=result.node,
             last_seen=tail,
-            try_next=try_next or f"lab ssh {result.node}",
+            try_next=try_next or named.command(f"ssh {result.node}"),
         )
         self.result = result
 
@@ -113,7 +114,10 @@ class SshShell:
                 self._connection.transport.channel_timeout = self._connect_timeout
             except (OSError, EOFError, paramiko.SSHException) as error:
                 raise LabError(
-                    "does not answer over SSH", node=self.node, last_seen=str(error), try_next="lab up"
+                    "does not answer over SSH",
+                    node=self.node,
+                    last_seen=str(error),
+                    try_next=named.command("up"),
                 ) from error
 
     def run(self, script: str, *, sudo: bool = True, check: bool = True, timeout: float = 120) -> Result:

@@ -71,7 +71,7 @@ def wait_until(
     gone = 0.0 if since is None else time.time() - since
     deadline = time.monotonic() + stretched(timeout) - gone
     last = "nothing"
-    with _observed(what):
+    with observed(what):
         while True:
             try:
                 answer = check()
@@ -99,7 +99,8 @@ def retry(call: Callable[[], T], timeout: float, what: str, *, try_next: str | N
 
 
 @contextmanager
-def _observed(what: str) -> Iterator[None]:
+def observed(what: str) -> Iterator[None]:
+    """A wait of another kind, such as for a lock: the observer is told of it too."""
     began = time.monotonic()
     try:
         yield

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from lab import machines
+from lab import machines, named
 from lab.errors import CheckFailed
 from lab.model import Lab
 from lab.shell import Shell, in_parallel
@@ -87,5 +87,5 @@ def _wait_for(shell: Shell, health: Health) -> None:
         f"{health.component} to answer",
         node=health.node,
         evidence=lambda: shell.run(health.logs.last(), check=False, timeout=10).stdout,
-        try_next=f"lab logs {health.component}",
+        try_next=named.command(f"logs {health.component}"),
     )

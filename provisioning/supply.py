@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import IO
 
-from lab import machines
+from lab import machines, named
 from lab.errors import LabError, TimedOut
 from lab.model import Lab
 from lab.shell import Shell, command_line, in_parallel
@@ -57,7 +57,7 @@ def _send(node: str, place: str) -> None:
         done = _run(node, source.name, words, packing.stdout)
     if done.returncode != 0 or packing.returncode != 0:
         seen = done.stderr.strip()[-500:]
-        raise LabError(f"sending {source} failed", node=node, last_seen=seen, try_next="lab up")
+        raise LabError(f"sending {source} failed", node=node, last_seen=seen, try_next=named.command("up"))
 
 
 def _run(node: str, what: str, words: list[str], stdin: IO[bytes] | None) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from faults.harness import Harness
 from faults.leftovers import leftovers
+from lab import named
 from lab.clients.proxy import ProxyClient
 from lab.errors import LabError
 from lab.model import Lab
@@ -38,7 +39,7 @@ def wait_steady(lab: Lab, shells: Mapping[str, Shell], harness: Harness, limit: 
             raise LabError("not steady", last_seen="\n".join(wrong))
         return True
 
-    wait_until(is_steady, limit, "the lab to be steady", try_next="lab status")
+    wait_until(is_steady, limit, "the lab to be steady", try_next=named.command("status"))
 
 
 def _unwell(lab: Lab, shells: Mapping[str, Shell]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Programs of a node that are played in a folder of their own, for the scripts that call them."""
+"""Programs of a node that are played in a folder of their own, and the lab as one look sees its baseline."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from pathlib import Path
 import jq
 import pytest
 
+from deployments import books
+from deployments.observed import Answer, Container, Noted, Observation
 from lab import config, waiting
+from lab.clients.consul import Instance
 from provisioning.templates import render
 
 os.environ.pop("LAB_PATIENCE", None)  # the tests give their own
+LAB = config.load(config.LAB_FILE)
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +89,7 @@ class Played:
 
     def know_patience(self) -> None:
         """The nodes' waiting.sh, as `lab up` renders it now."""
-        self.waiting.write_text(render("waiting.sh", config.load(config.LAB_FILE)))
+        self.waiting.write_text(render("waiting.sh", LAB))
 
     def _write(self, name: str, text: str) -> None:
         (self.bin / name).unlink(missing_ok=True)  # a link to this host's own program is not written through
@@ -134,3 +138,44 @@ def played(tmp_path: Path) -> Played:
     folder = tmp_path / "played"
     folder.mkdir()
     return Played(folder)
+
+
+DB = Container(
+    "booksservice_db_1",
+    "swarm-node-03",
+    "running",
+    "10.100.199.200:5000/mongo",
+    "2026-01-01T10:00:00Z",
+    addresses=("10.100.199.203:27017",),
+)
+BLUE = Container(
+    "booksservice_blue_1",
+    "swarm-node-01",
+    "running",
+    "10.100.199.200:5000/books-service:1.0",
+    "2026-01-01T10:00:05Z",
+    ("COLOR=blue", "DB_PORT_27017_TCP=tcp://10.100.199.203:27017"),
+    ("10.100.199.201:32768",),
+)
+
+
+@pytest.fixture
+def at_baseline() -> Observation:
+    return Observation(
+        containers=(DB, BLUE),
+        volumes=frozenset({DB.node}),
+        noted=Noted(
+            releases={"blue": "1.0", "green": "1.1"},
+            upstream="upstream books-service {\n  server 10.100.199.201:32768;\n}",
+            color="blue",
+            is_locked=False,
+            known={
+                "db": (Instance("books-service-db", DB.node, DB.addresses[0]),),
+                "blue": (Instance("books-service-blue", BLUE.node, BLUE.addresses[0]),),
+                "green": (),
+            },
+            healing=(),
+            is_building=False,
+            users=Answer("blue", "1.0", tuple({**book, "rating": 5} for book in books.BOOKS)),
+        ),
+    )

@@ -1,6 +1,7 @@
 """The report of a run: `model` reads its folder, `pictures` draws it, `page` puts both on one HTML page.
 
-`markdown` and `openmetrics` say its numbers for other tools.
+`markdown` and `openmetrics` say its numbers for other tools. `moments` and `story` tell it to a learner, and
+`slides` puts that on a page of its own.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from evidence.report import markdown, model, openmetrics, page
+from evidence.report import markdown, model, openmetrics, page, slides
 from evidence.report.model import Report
 from lab.errors import LabError
 
 PAGE = "report.html"
 DATA = "report.json"
 NUMBERS = "metrics.txt"
+STORY = "story.html"
 
 
 def _json(report: Report) -> str:
@@ -41,13 +43,25 @@ def write(folder: Path) -> Path:
     Raises LabError when the folder takes no files.
     """
     report = model.load(folder)
-    try:
-        for name, render in FILES.items():
-            # What UTF-8 cannot write is written as an escape.
-            (folder / name).write_bytes(render(report).encode(errors="backslashreplace"))
-    except OSError as error:
-        raise LabError(f"the report cannot be written to {folder}", last_seen=str(error)) from error
+    for name, render in FILES.items():
+        _write(folder / name, render(report))
     return folder / PAGE
+
+
+def write_story(folder: Path, wanted: str | None = None) -> Path:
+    """Write the slides of a run into its folder and return their path; `wanted` is in each name told.
+
+    Raises LabError when the folder takes no files, and ConfigError when no scenario is called so.
+    """
+    _write(folder / STORY, slides.render(model.load(folder), wanted))
+    return folder / STORY
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_bytes(text.encode(errors="backslashreplace"))  # what UTF-8 cannot write is an escape
+    except OSError as error:
+        raise LabError(f"the report cannot be written to {path.parent}", last_seen=str(error)) from error
 
 
 def text(folder: Path, form: str) -> str:

@@ -19,6 +19,7 @@ from evidence.entries import (
     BuildChange,
     Entry,
     EvidenceKept,
+    LabPhase,
     ProbeBegan,
     ScenarioBegan,
     ScenarioEnded,
@@ -87,6 +88,8 @@ class Scenario:
     steps: tuple[Step, ...]
     answers: tuple[Answer, ...]
     evidence: str = ""
+    live: tuple[tuple[float, str], ...] = ()  # when a color was seen to become live, since the run began
+    entries: tuple[Entry, ...] = ()  # its own, in the order they happened
 
 
 @dataclass(frozen=True)
@@ -139,23 +142,24 @@ def load(folder: Path) -> Report:
     """The report of a run's folder, whatever state the run left it in."""
     warnings: list[str] = []
     facts = _facts(folder, warnings.append)
-    found = _parts(folder, warnings.append)
+    labs = _labs(folder, warnings.append)
+    found = _parts(labs)
     service = facts["service"]
     scenarios = tuple(_scenario(folder, part, service, warnings.append) for part in found)
     if not scenarios:
         warnings.append("no scenario began in this run")
-    spent = spending.spent(part.whole for part in found)
+    spent = spending.spent((part.whole for part in found), labs)
     return Report(folder.name, facts, scenarios, tuple(warnings), spent)
 
 
-def _parts(folder: Path, warn: Callable[[str], None]) -> list[Part]:
+def _labs(folder: Path, warn: Callable[[str], None]) -> list[list[Entry]]:
+    """The entries of each lab of a run."""
+    return [_entries(path, warn) for path in runs.journals(folder) or [folder / runs.JOURNAL]]
+
+
+def _parts(labs: Iterable[Sequence[Entry]]) -> list[Part]:
     """The scenarios of every lab of a run, in the order they began."""
-    found = [
-        part
-        for path in runs.journals(folder) or [folder / runs.JOURNAL]
-        for part in parts(_entries(path, warn))
-    ]
-    return sorted(found, key=lambda part: part.begin.at)
+    return sorted((part for entries in labs for part in parts(entries)), key=lambda part: part.begin.at)
 
 
 def _entries(path: Path, warn: Callable[[str], None]) -> list[Entry]:
@@ -227,20 +231,25 @@ class Part:
 
 
 def parts(entries: Sequence[Entry]) -> list[Part]:
-    """A journal cut into its scenarios. One without an end lasts until the next begins."""
+    """A journal cut into its scenarios. One without an end lasts until the next begins.
+
+    What is told of its lab afterwards, such as its being taken down, is not of it.
+    """
     begins = [(index, entry) for index, entry in enumerate(entries) if isinstance(entry, ScenarioBegan)]
     found = []
     for (index, begin), (following, _) in pairwise([*begins, (len(entries), None)]):
         rest = entries[index + 1 : following]
         end = next((entry for entry in rest if isinstance(entry, ScenarioEnded)), None)
-        own = rest[: rest.index(end)] if end else rest
+        own = rest[: rest.index(end)] if end else [one for one in rest if not isinstance(one, LabPhase)]
         assert begin is not None, "only the last one is"
         found.append(Part(begin, end, tuple(entries[:index]), tuple(own)))
     return found
 
 
 def _scenario(folder: Path, part: Part, service: str, warn: Callable[[str], None]) -> Scenario:
-    begin, own = part.begin, sorted(part.own, key=lambda entry: entry.at)
+    begin = part.begin
+    # Faults of what came before, a test that is no scenario, are copied to the journal only now.
+    own = sorted((one for one in part.own if one.at >= begin.at), key=lambda entry: entry.at)
     answers = _answers(folder / begin.folder, part, warn)
     end = part.end or _cut(part, own)
     judged = end.judged
@@ -266,6 +275,8 @@ def _scenario(folder: Path, part: Part, service: str, warn: Callable[[str], None
         steps=tuple(steps(own)),
         answers=tuple(answers),
         evidence=next((entry.file for entry in own if isinstance(entry, EvidenceKept)), ""),
+        live=tuple(measures.live_colors(sorted((*part.before, *own), key=lambda one: one.at), service)),
+        entries=tuple(own),
     )
 
 
@@ -335,6 +346,9 @@ def steps(entries: Iterable[Entry]) -> list[Step]:
 # --- as plain data ----------------------------------------------------------------------------------------
 
 
+LEFT_OUT = ("answers", "entries", "live")  # a record or the journal has them
+
+
 def plain(report: Report) -> dict[str, Any]:
     """The report for JSON. Requests are told by the second; each one is in the probe's own record."""
     return {
@@ -347,7 +361,8 @@ def plain(report: Report) -> dict[str, Any]:
 
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
-    facts = {name: getattr(scenario, name) for name in scenario.__dataclass_fields__ if name != "answers"}
+    told = [name for name in scenario.__dataclass_fields__ if name not in LEFT_OUT]
+    facts = {name: getattr(scenario, name) for name in told}
     for name in ("faults", "builds", "events", "steps"):
         facts[name] = [asdict(one) for one in facts[name]]
     return facts | {"by_second": by_second(scenario.answers)}
@@ -379,7 +394,7 @@ def recheck(folder: Path) -> list[str]:
     """
     warnings: list[str] = []
     service = _facts(folder, warnings.append)["service"]
-    found = _parts(folder, warnings.append)
+    found = _parts(_labs(folder, warnings.append))
     if not found:
         raise ConfigError(f"nothing to judge in {folder}", last_seen="\n".join(warnings) or None)
     for part in found:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from evidence import measures, spending
 from evidence.report import pictures
@@ -26,31 +27,44 @@ COLUMNS = {
 }
 
 
-def render(report: Report) -> str:
-    environment = Environment(
+def environment() -> Environment:
+    """Where templates are read, and what they can say: no text is markup, and each of it can be shown."""
+    made = Environment(
         loader=PackageLoader("evidence.report", "."),
         autoescape=select_autoescape(["html", "j2"]),
         undefined=StrictUndefined,
-        finalize=lambda value: printable(value) if isinstance(value, str) else value,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"clock": clock, "number": number, "seconds": seconds}
-    template = environment.get_template("page.html.j2")
-    return template.render(
-        report=report,
-        facts=report.facts,
-        scenarios=[
-            (f"s{place}", scenario, _address(pictures.timeline(scenario)))
-            for place, scenario in enumerate(report.scenarios, 1)
-        ],
-        bars=_address(pictures.bars(report.spending.rows)) if report.spending.rows else "",
-        spent_columns=spending.COLUMNS,
-        counts=counts(report),
-        marks=MARKS,
-        columns=COLUMNS,
-        zero=pictures.zero,
-        says=says,
+    made.filters |= {"clock": clock, "number": number, "seconds": seconds}
+    return made
+
+
+def _shown(value: Any) -> Any:
+    # What a macro made is Markup: its texts were shown so already.
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def render(report: Report) -> str:
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            facts=report.facts,
+            scenarios=[
+                (f"s{place}", scenario, _address(pictures.timeline(scenario)))
+                for place, scenario in enumerate(report.scenarios, 1)
+            ],
+            bars=_address(pictures.bars(report.spending.rows)) if report.spending.rows else "",
+            spent_columns=spending.COLUMNS,
+            counts=counts(report),
+            marks=MARKS,
+            columns=COLUMNS,
+            zero=pictures.zero,
+            says=says,
+        )
     )
 
 

@@ -5,9 +5,16 @@ Feature: Automation with Ansible and Jenkins
     Given the lab is at its baseline
     And users ask for /api/v1/books 50 times a second
 
+  @step-3
   Scenario: Ansible deploys the next release
-    When Ansible deploys books-service
-    Then the deployment succeeds
+    All that was typed by hand is in one playbook now: it finds out which color is live, starts the other one, tests it on
+    its own address, sends users there and stops the old one. It also gives Consul a check of the service, as users see
+    it: from now on somebody looks whether it answers.
+
+    When swarm-master runs
+      """
+      ansible-playbook /vagrant/ansible/books-service.yml -i /vagrant/ansible/hosts/prod
+      """
     When swarm-master runs
       """
       curl http://localhost:8500/v1/kv/services/books-service/color?raw
@@ -17,6 +24,27 @@ Feature: Automation with Ansible and Jenkins
     Then the output shows green and booksservice_green_1
     And `docker ps -a` shows booksservice_green_1 Up
     And `docker ps -a` shows booksservice_blue_1 Exited
+    And users get the live color
+    And the idle color is stopped
+    And Consul checks the service
+    And users were served 1.0 by blue, then 1.1 by green
+    And no request fails
+
+  @step-4
+  Scenario: Jenkins runs the playbook
+    The job books-service of Jenkins runs the same playbook on its node cd, so that nobody has to type it. In a browser:
+    http://10.100.199.200:8080/, books-service, Build Now. In a terminal the same takes a crumb, without which Jenkins
+    takes no post. The build takes some seconds; its console shows the playbook.
+
+    When swarm-master runs
+      """
+      crumb=$(curl -s http://10.100.199.200:8080/crumbIssuer/api/json | jq -r '.crumbRequestField + ": " + .crumb')
+      curl -f -X POST -H "$crumb" http://10.100.199.200:8080/job/books-service/build
+      """
+    Then Jenkins brought the live color out
+    And users get the live color
+    And the idle color is stopped
+    And Consul's check of books-service passes
     And users were served 1.0 by blue, then 1.1 by green
     And no request fails
 

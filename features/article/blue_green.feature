@@ -6,7 +6,13 @@ Feature: The second release goes out with no downtime
     Given the lab is at its baseline
     And users ask for /api/v1/books 50 times a second
 
-  Scenario: The second release by the article's own commands
+  @step-1
+  Scenario: The second release runs beside the first
+    Blue is what users get. The second release comes as green, in parallel: Compose pulls its image and starts it, and
+    Swarm finds a node for it. Users know nothing of it yet. docker ps shows both colors, and on which nodes they are.
+    Consul knows the new container's address and port from Registrator, so that it can be tested there before any user is
+    sent to it: ask http://ADDRESS:PORT/api/v1/books with what the last command says.
+
     When swarm-master runs
       """
       cd /data/compose/config/books-service
@@ -20,6 +26,23 @@ Feature: The second release goes out with no downtime
     Then it lists the three books
     When swarm-master runs
       """
+      curl http://localhost:8500/v1/catalog/service/books-service-green | jq .
+      """
+    Then green runs beside blue
+    And Consul knows where green is
+    And users get blue
+    And users were served only 1.0 by blue
+    And no request fails
+
+  @step-2
+  Scenario: Users are sent to the second release
+    First the live color is noted in Consul, where the next deployment reads it. Then consul-template writes nginx's file
+    anew, from a template with the addresses that Consul knows of green, and tells nginx to read it: from that moment on
+    users get green. Nobody asks blue any more, so it is stopped. The last commands show what users get, and both colors.
+
+    Given step 1 is done
+    When swarm-master runs
+      """
       curl -X PUT -d 'green' http://localhost:8500/v1/kv/services/books-service/color
       sudo consul-template -consul localhost:8500 -template "/data/nginx/templates/books-service-green-upstream.conf.ctmpl:/data/nginx/upstreams/books-service.conf:docker kill -s HUP nginx" -once
       docker stop booksservice_blue_1
@@ -29,9 +52,15 @@ Feature: The second release goes out with no downtime
       curl http://10.100.199.200/api/v1/books | jq .
       """
     Then it lists the three books
-    And `docker ps -a` shows booksservice_green_1 Up
+    When swarm-master runs
+      """
+      docker ps -a | grep booksservice
+      """
+    Then `docker ps -a` shows booksservice_green_1 Up
     And `docker ps -a` shows booksservice_blue_1 Exited
     And Consul says that books-service is green
+    And users get green
+    And blue is stopped
     And users were served 1.0 by blue, then 1.1 by green
     And no request fails
 

@@ -2,4 +2,10 @@
 
 from pytest_bdd import scenarios
 
-scenarios("blue_green.feature", "automation.feature", "unhappy.feature", "browser.feature")
+scenarios(
+    "blue_green.feature",
+    "automation.feature",
+    "self_healing.feature",
+    "unhappy.feature",
+    "browser.feature",
+)

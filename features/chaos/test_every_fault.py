@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import pytest
 
-import faults
 from faults import FAULTS, made
 from faults.example import BEFORE, filled, words
 from faults.leftovers import leftovers
@@ -16,16 +15,12 @@ from lab.shell import Shell
 from lab.waiting import wait_until
 from scenarios.steps.faults import ScenarioFaults
 
+pytestmark = pytest.mark.usefixtures("one_baseline")
 TRIED = {name: kind.example for name, kind in FAULTS.items() if kind.example}
 
 
 def test_every_fault_but_the_clock_is_tried() -> None:
     assert set(FAULTS) - set(TRIED) == {"clock"}  # which is the host's on container nodes
-
-
-@pytest.fixture(scope="module", autouse=True)
-def at_the_baseline(lab: Lab, shells: Mapping[str, Shell]) -> None:
-    faults.reset(lab, shells)
 
 
 @pytest.mark.parametrize("name", TRIED)

@@ -17,6 +17,7 @@ from lab import engine, environment, named, owner
 from lab.model import Lab
 from lab.providers import containers
 
+pytestmark = pytest.mark.usefixtures("one_baseline")
 LAB = str(Path(sys.executable).with_name("lab"))
 ELSEWHERE = "http://192.0.2.1:1"  # nobody is there
 # Other tools' variables, a row a tool: none of them may matter.

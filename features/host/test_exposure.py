@@ -22,6 +22,7 @@ from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import limit
 
+pytestmark = pytest.mark.usefixtures("one_baseline")
 CONSUL = {8300, 8301, 8500, 8600}
 ON_MASTER = CONSUL | {80, 2375, 5000, 8080, 8302}
 ON_NODES = CONSUL | {2375, 27017}

@@ -10,6 +10,7 @@ from typing import Any
 import consul
 import requests
 
+from lab import named
 from lab.errors import LabError
 from lab.model import COLORS, Lab, Service
 from lab.network import require_present
@@ -42,17 +43,27 @@ class ConsulClient:
 
         Raises LabError when what is noted is no color.
         """
-        _, entry = self._ask(lambda: self._client.kv.get(service.color_key))
-        if entry is None:
-            return None
-        noted = (entry["Value"] or b"").decode(errors="replace")  # None when it is empty
-        if noted not in COLORS:
+        noted = self.noted(service.color_key)
+        if noted is not None and noted not in COLORS:
             raise LabError(
                 f"cannot tell the live color of {service.name}",
                 last_seen=f"Consul's key {service.color_key} holds {noted!r}",
-                try_next=f"lab exec {self._master} -- consul kv put {service.color_key} blue, or green",
+                try_next=named.command(f"exec {self._master} -- consul kv put {service.color_key} blue")
+                + ", or green",
             )
         return noted
+
+    def noted(self, key: str) -> str | None:
+        """What a key holds, or None when it is not there."""
+        _, entry = self._ask(lambda: self._client.kv.get(key))
+        return None if entry is None else (entry["Value"] or b"").decode(errors="replace")
+
+    def note(self, key: str, value: str) -> None:
+        self._ask(lambda: self._client.kv.put(key, value))
+
+    def forget(self, key: str) -> None:
+        """The key is not there any more; nor need it have been."""
+        self._ask(lambda: self._client.kv.delete(key))
 
     def instances(self, service: str, *, passing: bool = False) -> tuple[Instance, ...]:
         _, entries = self._ask(lambda: self._client.health.service(service, passing=passing))
@@ -79,7 +90,7 @@ class ConsulClient:
             return question()
         except (consul.ConsulException, requests.RequestException) as error:
             raise LabError(
-                "Consul does not answer", last_seen=str(error), try_next="lab logs consul"
+                "Consul does not answer", last_seen=str(error), try_next=named.command("logs consul")
             ) from error
 
 

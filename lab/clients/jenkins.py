@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
-
+from lab import http, named
 from lab.errors import LabError
 from lab.model import Lab
 from lab.network import require_present
-from lab.waiting import stretched, wait_until
+from lab.waiting import wait_until
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT = 10.0
 BUILD_TIMEOUT = 180.0
@@ -29,6 +31,16 @@ class Build:
     console: str
 
 
+@dataclass(frozen=True)
+class Newest:
+    """A job's newest build; `result` is None while it runs, moments are in seconds of the wall clock."""
+
+    number: int
+    result: str | None
+    begin: float
+    end: float  # the same as `begin` while it runs
+
+
 def is_building(queue: Mapping[str, Any], overview: Mapping[str, Any]) -> bool:
     """Some job is queued or running, by what Jenkins answers to /queue/api/json and /api/json. Pure."""
     return bool(queue["items"]) or any(job["color"].endswith("_anime") for job in overview["jobs"])
@@ -38,9 +50,7 @@ class JenkinsClient:
     def __init__(self, lab: Lab, transport: httpx.BaseTransport | None = None) -> None:
         require_present(lab)
         url = f"http://{lab.master.address}:8080"
-        self._client = httpx.Client(
-            base_url=url, timeout=stretched(TIMEOUT), trust_env=False, transport=transport
-        )
+        self._client = http.client(TIMEOUT, base_url=url, trust_env=False, transport=transport)
 
     def build(self, job: str, say: Callable[[str], None] = lambda _: None) -> Build:
         """Trigger a job and follow it to its end; its log goes to `say`, line by line."""
@@ -57,6 +67,16 @@ class JenkinsClient:
     def last_number(self, job: str) -> int:
         """The number of the job's newest build, 0 before the first."""
         return int(self._json(f"/job/{job}/api/json")["nextBuildNumber"]) - 1
+
+    def newest(self, job: str) -> Newest | None:
+        """The newest build that the job has; None when it has none."""
+        last = self._json(f"/job/{job}/api/json")["lastBuild"]
+        if last is None:
+            return None
+        number = int(last["number"])
+        told = self._json(f"/job/{job}/{number}/api/json")
+        result = None if told["building"] else told["result"]
+        return Newest(number, result, told["timestamp"] / 1000, (told["timestamp"] + told["duration"]) / 1000)
 
     def started(self, job: str, number: int) -> float:
         """When a build began, in seconds of the wall clock."""
@@ -82,7 +102,7 @@ class JenkinsClient:
             BUILD_TIMEOUT,
             f"build {number} of {job} to end",
             evidence=lambda: "\n".join(self.console(job, number).splitlines()[-LAST_LINES:]),
-            try_next="lab logs jenkins",
+            try_next=named.command("logs jenkins"),
         )
         return Build(job, number, build["result"], build["duration"] / 1000, self.console(job, number))
 
@@ -108,22 +128,22 @@ class JenkinsClient:
             raise LabError(
                 f"Jenkins answered no JSON to GET {path}",
                 last_seen=answer.text[:300],
-                try_next="lab logs jenkins",
+                try_next=named.command("logs jenkins"),
             ) from error
         return told
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = self._client.request(method, path, **options)
-        except httpx.HTTPError as error:
+        except http.error() as error:
             raise LabError(
-                "Jenkins does not answer", last_seen=str(error), try_next="lab logs jenkins"
+                "Jenkins does not answer", last_seen=str(error), try_next=named.command("logs jenkins")
             ) from error
         if answer.is_error:
             raise LabError(
                 f"Jenkins answered {answer.status_code} to {method} {path}",
                 last_seen=answer.text[:300],
-                try_next="lab logs jenkins",
+                try_next=named.command("logs jenkins"),
             )
         return answer
 

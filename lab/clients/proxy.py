@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import httpx
-
+from lab import http, named
 from lab.errors import LabError
 from lab.model import Lab
 from lab.network import require_present
-from lab.waiting import stretched
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT = 5.0
 
@@ -19,9 +20,7 @@ class ProxyClient:
     def __init__(self, lab: Lab) -> None:
         require_present(lab)
         self._path = lab.main_service.path
-        self._client = httpx.Client(
-            base_url=f"http://{lab.master.address}", timeout=stretched(TIMEOUT), trust_env=False
-        )
+        self._client = http.client(TIMEOUT, base_url=f"http://{lab.master.address}", trust_env=False)
 
     def books(self) -> list[dict[str, Any]]:
         """The books, in the order of their ids. Raises LabError when the answer is not 200."""
@@ -43,13 +42,15 @@ class ProxyClient:
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = self._client.request(method, path, **options)
-        except httpx.HTTPError as error:
+        except http.error() as error:
             raise LabError(
-                f"no answer to {method} {path}", last_seen=str(error), try_next="lab status"
+                f"no answer to {method} {path}", last_seen=str(error), try_next=named.command("status")
             ) from error
         if answer.is_error:
             raise LabError(
-                f"{answer.status_code} to {method} {path}", last_seen=answer.text[:400], try_next="lab status"
+                f"{answer.status_code} to {method} {path}",
+                last_seen=answer.text[:400],
+                try_next=named.command("status"),
             )
         return answer
 

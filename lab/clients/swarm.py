@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import docker
 
+from lab import named
 from lab.errors import LabError
 from lab.model import Lab
 from lab.network import require_present
@@ -38,7 +39,7 @@ class SwarmClient:
             found = self._client.api.containers(all=True)
         except (docker.errors.DockerException, OSError) as error:
             raise LabError(
-                "Swarm does not answer", last_seen=str(error), try_next="lab logs swarm"
+                "Swarm does not answer", last_seen=str(error), try_next=named.command("logs swarm")
             ) from error
         return tuple(
             sorted((_placed(entry) for entry in found if entry["Names"]), key=lambda placed: placed.name)

@@ -4,6 +4,7 @@
 
 PYTHONS="python3 python3.15 python3.14 python3.13 python3.12 python3.11"
 VAGRANT_LEAST=2.3
+apt=() lists=/var/lib/apt/lists # apt's own settings and sources
 
 # A Python for .venv: new enough, and able to make one.
 usable_python() {
@@ -17,26 +18,42 @@ usable_python() {
     return 1
 }
 
-missing_programs() {
-    if ! has dockerd && ! docker_answers; then echo docker.io; fi # an engine that answers or can be started
-    has docker || echo docker-cli
-    has vagrant || echo vagrant
-    has debootstrap || echo debootstrap
-    compgen -G "/usr/share/keyrings/debian-archive-keyring.*" >/dev/null || echo debian-archive-keyring
-    [ -x .venv/bin/python ] || usable_python >/dev/null || echo python3-venv
-    has ip || echo iproute2
-    has ssh || echo openssh-client
-    has rsync || echo rsync
-    has curl || echo curl
-    [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki ] || echo ca-certificates
+# What a bundle holds, by the names of Debian's packages; zstd unpacks it.
+NEEDED="docker.io docker-cli vagrant debootstrap debian-archive-keyring python3-venv iproute2 openssh-client rsync
+    curl ca-certificates zstd"
+
+is_here() { # is_here <name of NEEDED>
+    case $1 in
+        docker.io) has dockerd || docker_answers ;; # an engine that answers or can be started
+        docker-cli) has docker ;;
+        debian-archive-keyring) compgen -G "/usr/share/keyrings/debian-archive-keyring.*" >/dev/null ;;
+        python3-venv) [ -x .venv/bin/python ] || usable_python >/dev/null ;;
+        iproute2) has ip ;;
+        openssh-client) has ssh ;;
+        ca-certificates) [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki ] ;;
+        zstd) has zstd || [ -z "$bundle" ] ;;
+        *) has "$1" ;;
+    esac
 }
 
-install() { # install <name>...: those of missing_programs, or chromium
+missing_programs() {
+    local name
+    for name in $NEEDED; do is_here "$name" || echo "$name"; done
+}
+
+# Every package that a host may lack, for a bundle; from the lists that apt has.
+needed_packages() {
+    local name
+    for name in $NEEDED; do packages_of "$name"; done
+}
+
+install() { # install <name>...: those of NEEDED, chromium, or tmux
     [ $# != 0 ] || return 0
+    [ -z "$bundle" ] || open_bundle
     has apt-get || stop 4 "This is not Debian or Ubuntu. Install what these Debian packages hold, then run it again:" \
         "  $*" \
         "  (docker.io: Docker Engine 20.10 or newer, with dockerd; vagrant: $VAGRANT_LEAST or newer; Python: 3.11 or newer)"
-    if ! compgen -G "/var/lib/apt/lists/*_Packages*" >/dev/null; then update_lists "install $*"; fi
+    if ! compgen -G "$lists/*_Packages*" >/dev/null; then update_lists "install $*"; fi
     local packages
     packages=$(for name in "$@"; do packages_of "$name" || exit; done | tr '\n' ' ') || exit
     packages=${packages% }
@@ -45,7 +62,7 @@ install() { # install <name>...: those of missing_programs, or chromium
     update_lists "install $packages"
     # shellcheck disable=SC2086 # one word a package
     quietly "apt-get install $packages" as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y --no-install-recommends $packages
+        apt-get "${apt[@]}" install -y --no-install-recommends $packages
     say "installed: $packages"
 }
 
@@ -53,13 +70,22 @@ updated=
 update_lists() { # update_lists <what for>
     ask_for_root "$1"
     [ -z "$updated" ] || return 0
-    quietly "apt-get update" as_root apt-get update
+    quietly "apt-get update" as_root apt-get "${apt[@]}" update
     updated=1
+}
+
+# From now on apt sees the packages in <folder>/debs, whose checksums were compared, and no other source.
+use_packages() { # use_packages <folder>
+    lists=$1/lists
+    mkdir -p "$lists/partial" "$1/cache/archives/partial"
+    printf 'deb [trusted=yes] file:%s/debs ./\n' "$1" >"$1/sources.list"
+    apt=(-o "Dir::Etc::SourceList=$1/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$lists"
+        -o "Dir::Cache=$1/cache" -o APT::Sandbox::User=root)
 }
 
 # The version that apt would install; "" for none, and for one that is only a snap's stub.
 candidate() {
-    apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: //p' | grep -v -e '(none)' -e snap || true
+    apt-cache "${apt[@]}" policy "$1" 2>/dev/null | sed -n 's/^  Candidate: //p' | grep -v -e '(none)' -e snap || true
 }
 
 packages_of() { # packages_of <name>: on this release

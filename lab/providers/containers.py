@@ -11,7 +11,7 @@ from typing import Any
 
 import docker
 
-from lab import engine, keys
+from lab import engine, keys, named
 from lab.environment import dotfile
 from lab.errors import HostError
 from lab.model import Lab
@@ -79,7 +79,7 @@ def _forget(lab: Lab, unknown: list[Any], say: Callable[[str], None]) -> None:
         raise HostError(
             f"a lab named {lab.name} is here already, made from another folder",
             last_seen="\n".join(f"{name} is of {folder}" for name, folder in others.items()),
-            try_next="there: `lab down`; then `lab up`",
+            try_next=f"there: `{named.command('down')}`; then `{named.command('up')}`",
         )
     for container in unknown:
         say(f"{container.name}: Vagrant has no record of it; made again")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from lab.errors import LabError
 from lab.model import Lab
 from provisioning.build import artifacts, boxes, images
 
@@ -25,6 +27,18 @@ class Built:
     programs: Mapping[str, tuple[str, str]]
     images: Mapping[str, str]
     store: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What is built or fetched once: its kind and its name with the digest of what it is made from.
+
+    `place` is its folder of the cache, None for the node image, which the engine holds; `is_there` looks.
+    """
+
+    name: str
+    place: Path | None
+    is_there: Callable[[], bool]
 
 
 def record(lab: Lab) -> Built:
@@ -54,8 +68,36 @@ def on_this_host(source: str) -> Path:
     return artifacts.cache_root() / Path(source).relative_to(NODE_CACHE)
 
 
-def make(lab: Lab, progress: Callable[[str], None]) -> None:
-    """Build or fetch whatever the cache lacks. Raises LabError or HostError."""
+def things(lab: Lab) -> tuple[Thing, ...]:
+    """All that `make` sees to; reads files only."""
+    programs = (
+        Thing(
+            f"programs/{artifacts.place(name).name}",
+            artifacts.place(name),
+            partial(artifacts.is_cached, name),
+        )
+        for name in artifacts.NAMES
+    )
+    store, node = images.store_path(lab), images.node_image()
+    return (
+        *programs,
+        Thing(f"registry/store-{store.name}", store, store.is_dir),
+        Thing(f"image/{node.name}-{node.digest}", None, images.node_is_built),
+    )
+
+
+def make(lab: Lab, progress: Callable[[str], None], bundle: str = "") -> None:
+    """Build or fetch whatever the cache lacks; with the name of a bundle, say what lacks as an error instead.
+
+    Raises LabError or HostError.
+    """
+    lacking = [thing.name for thing in things(lab) if not thing.is_there()] if bundle else []
+    if lacking:
+        raise LabError(
+            f"{lacking[0]} is neither here nor in {bundle}, and with a bundle nothing is built or fetched",
+            last_seen="lacking: " + ", ".join(lacking),
+            try_next="with a network: lab bundle create FILE, or lab up",
+        )
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(lambda name: artifacts.obtain(name, progress), artifacts.NAMES))
     images.prepare(lab, progress)

@@ -24,14 +24,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import httpx
-
+from lab import http
 from lab.alone import alone
 from lab.architecture import ARCHITECTURES, architecture
 from lab.errors import HostError, LabError
-from lab.waiting import stretched
 from provisioning.build import sources
+
+if TYPE_CHECKING:
+    import httpx
 
 FOLDER = Path(__file__).parents[1] / "artifacts"
 RECIPE = "1"  # raise it when a change here changes what is made of the same pins
@@ -108,6 +110,11 @@ def to_build() -> tuple[str, ...]:
 def is_cached(name: str) -> bool:
     """Whether `obtain` would answer without building or fetching."""
     return _artifact(name).path.exists()
+
+
+def place(name: str) -> Path:
+    """The folder of the cache that the artifact has to itself, whether it is there or not."""
+    return _folder_of(_artifact(name))
 
 
 def obtain(name: str, progress: Progress) -> Artifact:
@@ -198,13 +205,14 @@ def _make(artifact: Artifact, progress: Progress) -> None:
         scratch.mkdir(parents=True)
         finished.mkdir()
         recipe.make(_pins(artifact.name), scratch, finished)
-        _move(finished, _folder_of(artifact))
+        move(finished, _folder_of(artifact))
     finally:
         shutil.rmtree(building, ignore_errors=True)
     progress(f"{artifact.name}: ready after {time.monotonic() - started:.0f} s")
 
 
-def _move(finished: Path, place: Path) -> None:
+def move(finished: Path, place: Path) -> None:
+    """Put a whole folder in its place of the cache, in one step."""
     finished.chmod(0o755)
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(place, ignore_errors=True)  # a folder that lost its file
@@ -294,8 +302,8 @@ def fetch_file(pins: Path, scratch: Path, finished: Path) -> None:
     pin = json.loads((pins / "coordinate.json").read_text())
     url = maven_url(pin["coordinate"], Path(pin["file"]).suffix)
     target = finished / pin["file"]
-    with client() as http:
-        actual = _download(http, url, target)
+    with client() as source:
+        actual = _download(source, url, target)
     if actual != pin["sha256"]:
         raise HostError(
             f"{pins.name}: what came for {pin['coordinate']} is not the pinned file",
@@ -314,21 +322,19 @@ def maven_url(coordinate: str, suffix: str) -> str:
 
 def client() -> httpx.Client:
     """An HTTP client that trusts what this machine trusts, SSL_CERT_FILE and SSL_CERT_DIR included."""
-    return httpx.Client(
-        verify=ssl.create_default_context(), follow_redirects=True, timeout=stretched(SILENCE)
-    )
+    return http.client(SILENCE, verify=ssl.create_default_context(), follow_redirects=True)
 
 
-def _download(http: httpx.Client, url: str, target: Path) -> str:
+def _download(source: httpx.Client, url: str, target: Path) -> str:
     """Write what the address answers to the file; the sha256 of it."""
     digest = hashlib.sha256()
     try:
-        with http.stream("GET", url) as answer, target.open("wb") as file:
+        with source.stream("GET", url) as answer, target.open("wb") as file:
             answer.raise_for_status()
             for part in answer.iter_bytes():
                 digest.update(part)
                 file.write(part)
-    except httpx.HTTPError as error:
+    except http.error() as error:
         raise LabError(
             f"{target.name} was not fetched",
             last_seen=f"{url}: {error}",

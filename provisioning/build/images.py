@@ -24,14 +24,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import docker
-import httpx
 from docker.errors import DockerException, ImageNotFound
 from docker.types import Mount
 
-from lab import engine, root
+from lab import engine, http, root
 from lab.architecture import architecture
 from lab.errors import ConfigError, HostError, LabError
 from lab.model import MARK, SHARED, Lab
@@ -48,6 +47,7 @@ INFRASTRUCTURE = ("nginx", "mongo", "jenkins", "swarm", "registrator")
 INFRASTRUCTURE_RELEASE = "1"
 COPIED = re.compile(r"^COPY artifacts/([a-z0-9-]+)/", re.MULTILINE)  # in a Dockerfile
 BUILDS_AT_ONCE = 2
+ANSWERS_WITHIN = 5.0  # seconds in which the registry tells that it is there
 SILENCE = 900  # seconds a build may print nothing
 LAST_LINES = 25
 MAKE_ROOT_FOR = "make the nodes' Debian with debootstrap"
@@ -266,16 +266,16 @@ def _context(name: str, progress: Progress) -> io.BytesIO:
     """The image's folder, and the artifact it holds as artifacts/NAME/."""
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as tar:
-        _pack(tar, FOLDERS / name, "")
+        pack(tar, FOLDERS / name, "")
         wanted = artifact_of((FOLDERS / name / "Dockerfile").read_text())
         if wanted:
             artifact = obtain(wanted, progress)
-            _pack(tar, artifact.path, f"artifacts/{artifact.name}/")
+            pack(tar, artifact.path, f"artifacts/{artifact.name}/")
     whole.seek(0)
     return whole
 
 
-def _pack(tar: tarfile.TarFile, source: Path, prefix: str) -> None:
+def pack(tar: tarfile.TarFile, source: Path, prefix: str) -> None:
     """Add a file or the files of a folder; owned by root and undated, so equal content is an equal layer."""
     for file in [source] if source.is_file() else _files(source):
         inside = file.name if source.is_file() else file.relative_to(source).as_posix()
@@ -311,6 +311,25 @@ def drop(name: str) -> None:
     with _engine() as client:
         for one in client.images.list(name=f"{REPOSITORY}/{name}"):
             client.images.remove(str(one.id), force=True)
+
+
+def node_is_built() -> bool:
+    """Whether the host's engine holds the node image."""
+    return _is_built(node_image())
+
+
+def saved_node() -> Iterator[bytes]:
+    """The node image as `docker load` takes it, part by part."""
+    with _engine() as client:
+        yield from client.api.get_image(node_image().tag)
+
+
+def load_node(saved: IO[bytes]) -> None:
+    """The host's engine takes the node image in. Raises LabError when it does not."""
+    with _engine() as client:
+        _follow("the engine did not take the node image in", client.api.load_image(saved))  # type: ignore[no-untyped-call]
+    if not node_is_built():
+        raise LabError(f"what the engine took in is not {node_image().tag}", try_next="docker images")
 
 
 def _tag_node() -> None:
@@ -388,7 +407,8 @@ def _answering(container: Any) -> str:
     def check() -> str | None:
         container.reload()
         address = f"127.0.0.1:{container.ports['5000/tcp'][0]['HostPort']}"
-        return address if httpx.get(f"http://{address}/v2/", trust_env=False).is_success else None
+        with http.client(ANSWERS_WITHIN, trust_env=False) as client:
+            return address if client.get(f"http://{address}/v2/").is_success else None
 
     def evidence() -> str:
         return _tail(container.logs().decode(errors="replace"))

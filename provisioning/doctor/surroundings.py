@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab import network
+from lab import named, network
 from provisioning.doctor.facts import Check, Engine, Facts, Unseen, blocker, note, ok, unseen
 
 SSH_PORTS = range(2200, 2251)  # where Vagrant looks for a free one when 2222 is taken
@@ -153,7 +153,7 @@ def _missing_builders(facts: Facts) -> Iterator[tuple[str, str]]:
     if not facts.has_keyring:
         yield "Debian's keys are not here, for debootstrap", f"sudo apt-get install {KEYRING}"
     if not facts.is_root and not facts.tools.get("sudo"):
-        yield "neither root nor sudo, for debootstrap", "run `make lab-up` once as root"
+        yield "neither root nor sudo, for debootstrap", f"run `{named.up_command()}` once as root"
 
 
 def _has_base(facts: Facts, engine: Engine) -> bool:
@@ -172,4 +172,4 @@ def cache(facts: Facts) -> Check:
         return ok("cache", f"everything is there: a bring-up takes {ALL_READY}")
     is_empty = not facts.cache.has_store and "consul" in facts.cache.lacking
     seen = f"a bring-up takes {NONE_READY if is_empty else SOME_READY}: to be made are {', '.join(lacking)}"
-    return note("cache", seen, "make lab-up")
+    return note("cache", seen, named.up_command())

@@ -10,20 +10,16 @@ from pytest_bdd import given, parsers, then, when
 from deployments import books, by_hand
 from lab.clients.consul import ConsulClient
 from lab.model import Lab
-from lab.shell import Result, Shell
+from lab.shell import Shell
 from lab.waiting import wait_until
 from scenarios.steps.world import Story
+from scenarios.workshop.playing import as_printed
 
 
 @given("swarm-master has run")
 @when("swarm-master runs")
 def master_runs(master: Shell, story: Story, docstring: str) -> None:
     story.output = as_printed(master, docstring).stdout
-
-
-def as_printed(master: Shell, commands: str) -> Result:
-    """The commands as the user vagrant types them; each must succeed."""
-    return master.run("set -e -o pipefail\n" + commands, sudo=False, timeout=180)
 
 
 @when(parsers.parse("Consul knows {service} and its address is asked for books directly"))

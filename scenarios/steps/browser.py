@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, Response, expect, sync_p
 from pytest_bdd import given, parsers, then, when
 
 from deployments import books
+from lab import named
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
 from lab.clients.proxy import ProxyClient
@@ -181,7 +182,9 @@ def turns_blue(page: Page, tmp_path: Path, story: Story) -> None:
             page.reload()
         return has_ended(ball)
 
-    wait_until(ended, BUILD_TIMEOUT, f"the ball of build {story.builds + 1}", try_next="lab logs jenkins")
+    wait_until(
+        ended, BUILD_TIMEOUT, f"the ball of build {story.builds + 1}", try_next=named.command("logs jenkins")
+    )
     assert seen[-1] == "blue" and any(ball.endswith("_anime") for ball in seen), seen
 
 
@@ -218,7 +221,12 @@ def settings_put_back(lab: Lab, master: Shell) -> Iterator[None]:
     settings = File(JENKINS_SETTINGS, render("jenkins/config.xml", lab)).converge("", frozenset())
     master.run(f"docker stop -t 5 jenkins; {settings}; docker start jenkins")
     with closing(JenkinsClient(lab)) as jenkins:
-        wait_until(lambda: jenkins.online("cd"), ONLINE_TIMEOUT, "the node cd", try_next="lab logs jenkins")
+        wait_until(
+            lambda: jenkins.online("cd"),
+            ONLINE_TIMEOUT,
+            "the node cd",
+            try_next=named.command("logs jenkins"),
+        )
 
 
 @then(parsers.parse("Jenkins has no node {name}"))
@@ -234,7 +242,12 @@ def restart_jenkins(lab: Lab, master: Shell) -> dict[str, tuple[int, str]]:
     with closing(JenkinsClient(lab)) as jenkins:
         before = history_of(jenkins)
         master.run("docker restart -t 5 jenkins")
-        wait_until(lambda: jenkins.online("cd"), ONLINE_TIMEOUT, "the node cd", try_next="lab logs jenkins")
+        wait_until(
+            lambda: jenkins.online("cd"),
+            ONLINE_TIMEOUT,
+            "the node cd",
+            try_next=named.command("logs jenkins"),
+        )
     return before
 
 

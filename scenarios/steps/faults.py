@@ -19,12 +19,13 @@ from evidence import measures
 from faults import FAULTS, Fault, Harness, Injected, made
 from faults.harness import Plan, hold
 from faults.leftovers import leftovers
+from lab import named
 from lab.clients.consul import ConsulClient
 from lab.errors import CheckFailed, ConfigError
 from lab.model import Lab, other
 from lab.shell import Shell
+from scenarios import addresses
 from scenarios.steady import unsteady, wait_steady
-from scenarios.steps import addresses
 from scenarios.steps.verdicts import settled
 from scenarios.steps.world import Story
 
@@ -71,7 +72,7 @@ class ScenarioFaults:
         left = [f"{one.name} {one.id}: {one.phase} {one.detail}" for one in healed if one.is_open]
         if left:
             raise CheckFailed(
-                "faults are not seen healed", last_seen="\n".join(left), try_next="lab fault heal"
+                "faults are not seen healed", last_seen="\n".join(left), try_next=named.command("fault heal")
             )
 
 
@@ -150,7 +151,7 @@ def steady(lab: Lab, shells: Mapping[str, Shell], faults: ScenarioFaults) -> Non
         raise CheckFailed(
             "the lab is not steady, so the scenario does not begin",
             last_seen="\n".join(wrong),
-            try_next="lab up",
+            try_next=named.command("up"),
         )
 
 

@@ -14,6 +14,7 @@ from evidence import measures
 from evidence.answers import Answer
 from evidence.runs import Run
 from faults.targets import look, resolve
+from lab import named
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
 from lab.clients.proxy import ProxyClient
@@ -23,11 +24,11 @@ from lab.model import Lab, Service
 from lab.shell import Shell
 from lab.waiting import wait_until
 from scenarios.steps.world import SETTLED, Story
+from scenarios.workshop.looking import LOG
 
 # Seconds for a look of the check, a build that fails in its direct test (20 s; three times that where several
 # labs share two cores), and the pause before the next one.
 LOGGED = 120
-LOG = "/data/consul/logs/watchers.log"
 ADDED: dict[str, object] = {
     "_id": "added",
     "title": "Late",
@@ -68,7 +69,7 @@ def answers_again(lab: Lab, master: Shell, story: Story, limit: int) -> None:
         "users to be served again",
         since=story.fault_at,
         evidence=lambda: last_of_log(master),
-        try_next=f"lab exec {lab.master.name} -- cat {LOG}",
+        try_next=named.command(f"exec {lab.master.name} -- cat {LOG}"),
     )
 
 
@@ -159,7 +160,9 @@ def catalogue_is_true(lab: Lab) -> None:
             raise LabError("catalogue and containers differ", last_seen="; ".join(wrong))
         return True
 
-    wait_until(equal, 45, "Consul's catalogue to equal the running containers", try_next="lab status")
+    wait_until(
+        equal, 45, "Consul's catalogue to equal the running containers", try_next=named.command("status")
+    )
 
 
 def _containers(lab: Lab) -> tuple[Placed, ...]:

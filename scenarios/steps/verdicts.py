@@ -9,6 +9,7 @@ from pytest_bdd import parsers, then
 from evidence import measures
 from evidence.answers import Answer
 from evidence.runs import Run
+from lab import named
 from lab.model import Lab
 from lab.waiting import in_words, retry, stretched, wait_until
 from scenarios.steps.world import SETTLED, Story
@@ -67,7 +68,7 @@ def books_are_there(story: Story, record_property: Told) -> None:
     writer.stop()
     acknowledged = writer.acknowledged
     assert acknowledged, "no book was acknowledged, so nothing can be told"
-    present = retry(writer.present, 30, "the books to be listed", try_next="lab status")
+    present = retry(writer.present, 30, "the books to be listed", try_next=named.command("status"))
     lost = measures.lost(acknowledged, present)
     record_property("acknowledged", len(acknowledged))
     record_property("lost", len(lost))

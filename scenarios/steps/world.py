@@ -53,6 +53,12 @@ def shells(lab: Lab) -> Iterator[Mapping[str, Shell]]:
         shell.close()
 
 
+@pytest.fixture(scope="module")
+def one_baseline(lab: Lab, shells: Mapping[str, Shell]) -> None:
+    """The lab at its baseline once for all tests of a module: each leaves it as it was."""
+    reset(lab, shells)
+
+
 @pytest.fixture
 def run(request: pytest.FixtureRequest) -> Run:
     """The run this scenario is a part of."""

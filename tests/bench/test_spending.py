@@ -19,6 +19,6 @@ def test_the_table_of_a_run_is_that_of_its_page(tmp_path: Path) -> None:
     written = StringIO()
     Console(width=140, file=written).print(table(journal.path.parent))
     lines = [" ".join(line.replace("│", "").split()) for line in written.getvalue().splitlines()]
-    assert "run 20260102-030405: 10 s in scenarios, 10 s by the clock" in lines
+    assert "run 20260102-030405: 10 s of all labs together, 10 s by the clock" in lines
     assert "outside of steps 1 10.0 10.0 6.0 100%" in lines
     assert "[b]the books 1 6.0 6.0 6.0 60%" in lines

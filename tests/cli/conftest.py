@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 import cli.main as lab_command
+from tests.provisioning.bundle.bundles import bundle, machine  # noqa: F401  fixtures
 
 Said = tuple[int, str, str]
 

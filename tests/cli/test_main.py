@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -289,8 +291,8 @@ def test_a_name_means_another_lab_with_a_state_of_its_own(
     assert seen == [("two", environment.STATE / "two")]
 
 
-class Became(Exception):
-    """The process is another program now."""
+class Became(BaseException):
+    """The process is another program now, in which no handler of this one is called."""
 
 
 @pytest.mark.parametrize(
@@ -311,7 +313,8 @@ def test_exec_becomes_an_ssh_whose_words_arrive_as_they_were_typed(
         raise Became
 
     monkeypatch.setattr("os.execvp", execvp)
-    lab("exec", "swarm-node-01", "--", *words)
+    with pytest.raises(Became):
+        lab("exec", "swarm-node-01", "--", *words)
     *way, line = became[0]
     assert way == ["ssh", "-F", str(machines.ssh_config()), "swarm-node-01", "--"]
     assert shlex.split(shlex.split(line)[2]) == words  # first sshd's shell, then the login shell
@@ -323,15 +326,40 @@ def test_logs_are_told_by_node(lab: Lab, shells: dict[str, FakeShell]) -> None:
     assert (code, out, err) == (0, "".join(f"== {name}\nof {name}\n" for name in names), "")
 
 
+# --- what a command loads -----------------------------------------------------------------------------------
+
+
+SLOW = ("httpx", "matplotlib", "pytest", "provisioning.doctor")  # to load; only some commands need them
+
+
+def test_no_command_loads_what_only_another_one_needs() -> None:
+    script = f"import sys, cli.main; print([name for name in {SLOW} if name in sys.modules])"
+    said = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "[]\n"
+
+
 # --- what errors tell one to try ----------------------------------------------------------------------------
+
+
+ROOMS = ("lab", "provisioning", "deployments", "faults", "evidence", "scenarios", "cli")
+SPELLED = re.compile(r"""try_next\s*=[^\n]*?["'`](make|lab) ([a-z-]+)""")
+NAMED = re.compile(r"""named\.command\(\s*f?["']([a-z-]+)""")
+OF_NO_LAB = {"list", "doctor", "report", "fault"}  # of `fault` the list of its kinds
 
 
 def advice() -> set[tuple[str, str]]:
     """(program, word) of every `try_next` in the rooms."""
-    rooms = ("lab", "provisioning", "deployments", "faults", "evidence", "scenarios", "cli")
-    paths = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
-    found = re.compile(r"""try_next\s*=[^\n]*?f?["'](make|lab)(?: -n {[^}]*})? ([a-z-]+)""")
-    return {match for path in paths for match in found.findall(path.read_text())}
+    texts = [path.read_text() for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    of_labs = {("lab", word) for text in texts for word in NAMED.findall(text)}
+    return of_labs | {match for text in texts for match in SPELLED.findall(text)}
+
+
+def test_a_command_of_one_lab_is_never_told_without_its_name() -> None:
+    texts = [path.read_text() for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    spelled = {word for text in texts for program, word in SPELLED.findall(text) if program == "lab"}
+    assert spelled - OF_NO_LAB == set()
 
 
 def test_what_errors_tell_one_to_try_exists() -> None:

@@ -30,8 +30,10 @@ ODD = (
 )
 COMMANDS = (
     *("deploy ODD 1.1", "deploy books-service ODD", "logs ODD", "ssh ODD", "exec ODD -- true", "report ODD"),
+    *("report --story ODD", "report --story --scenario ODD"),
     *("status --format ODD", "ODD", "fault inject ODD nginx", "fault inject stop nginx --seconds ODD"),
     *("fault heal ODD", "fault inject loss any-node percent=ODD", "fault inject loss any-node ODD"),
+    *("step show ODD", "step check ODD", "step solve ODD", "step goto ODD"),
     *("soak --seed ODD", "soak --minutes ODD", "--lab-file ODD status"),
 )  # fmt: skip
 

@@ -65,6 +65,50 @@ def test_the_numbers_are_printed_for_other_tools(lab: Callable[..., Said], run: 
     assert tuple(FORMS) == TEXTS
 
 
+def test_the_path_of_the_slides_is_printed(lab: Callable[..., Said], run: Run) -> None:
+    code, out, _ = lab("--story", run.folder.name)
+    assert (code, out.strip()) == (0, str(run.folder / "story.html"))
+    assert "First" in (run.folder / "story.html").read_text()
+    assert not (run.folder / "report.html").exists()
+
+
+def test_slides_are_told_of_chosen_scenarios(lab: Callable[..., Said], run: Run) -> None:
+    begun = Run(config.load(config.LAB_FILE), "pytest", None, joined=run.folder)
+    begun.begin("Second")
+    begun.end("passed")
+    assert lab("--story", "--scenario", "SECO")[0] == 0
+    text = (run.folder / "story.html").read_text()
+    assert "Second" in text and "First" not in text
+
+
+def test_slides_of_a_scenario_that_is_none_are_a_usage_error(lab: Callable[..., Said], run: Run) -> None:
+    code, _, err = lab("--story", "--scenario", "Frist")
+    assert code == 2 and 'did you mean "First"' in err and "lab report --story" in err
+    assert not (run.folder / "story.html").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--story", "--recheck"), ("--story", "--format", "markdown"), ("--scenario", "First")],
+)
+def test_slides_are_no_other_format(words: tuple[str, ...], lab: Callable[..., Said], run: Run) -> None:
+    code, _, err = lab(*words)
+    assert code == 2 and "--story" in err
+
+
+def test_slides_of_a_run_in_which_nothing_began_say_so(lab: Callable[..., Said], tmp_path: Path) -> None:
+    run = Run(config.load(config.LAB_FILE), "pytest", None)
+    assert lab("--story")[0] == 0
+    assert "no scenario began in this run" in (run.folder / "story.html").read_text()
+
+
+def test_slides_that_cannot_be_written_are_told_as_the_page_is(lab: Callable[..., Said], run: Run) -> None:
+    (run.folder / "story.html").mkdir()
+    (run.folder / "report.html").mkdir()
+    assert lab("--story")[0] == lab()[0] == 5
+    assert "cannot be written" in lab("--story")[2]
+
+
 def test_a_run_is_judged_again_in_no_other_format(lab: Callable[..., Said], run: Run) -> None:
     code, _, err = lab("--recheck", "--format", "markdown")
     assert code == 2 and "no other --format" in err

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from lab import config, engine, machines, network
 from lab.clients.consul import ConsulClient
 from lab.errors import HostError
 from provisioning import build, doctor, health, provision, supply
+from provisioning.bundle import taking
 
 LAB = config.load(config.LAB_FILE)
 
@@ -56,6 +58,32 @@ def test_the_phases_are_in_their_order(done: list[str]) -> None:
         *("baseline.first_release", "books.ensure", "health.wait"),
     ]
     assert "starting swarm-node-02" in said and said[-1] == "every component answers"
+
+
+def test_with_a_bundle_it_comes_first_and_what_is_made_knows_of_it(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+    monkeypatch.setattr(taking, "take_in", lambda lab, source, say: done.append("take_in"))
+    monkeypatch.setattr(build, "make", lambda lab, say, bundle: given.append(bundle))
+    bring_up.bring_up(LAB, lambda _: None, "lab.bundle")
+    assert done[:2] == ["take_in", "doctor.refuse"] and given == ["lab.bundle"]
+
+
+def test_each_phase_is_told_as_it_begins_and_ends(done: list[str]) -> None:
+    told: list[str] = []
+
+    @contextmanager
+    def phase(name: str) -> Iterator[None]:
+        told.append(name)
+        yield
+        told.append(done[-1])
+
+    bring_up.bring_up(LAB, lambda _: None, phase=phase)
+    assert told == [
+        *("a look at the host", "network.refuse_clash", "builds", "build.make", "machines", "machines.up"),
+        *("stages", "provision.provision", "first release", "books.ensure", "health", "health.wait"),
+    ]
 
 
 def test_books_are_not_touched_where_a_color_is_live(

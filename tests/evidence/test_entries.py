@@ -51,6 +51,7 @@ EACH: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "StepPhase": ("step", {"phase": "failed", "text": "When", "error": "no"}),
     "Waited": ("wait", {"what": "the books", "seconds": 1.5}),
+    "LabPhase": ("bring-up", {"what": "machines", "seconds": 12.5}),
     "ProbeBegan": ("probe", {"record": "probe.jsonl", "path": "/", "rate": 20.0}),
     "EvidenceKept": ("evidence", {"file": "e.tar.gz"}),
     "FaultPhase": (

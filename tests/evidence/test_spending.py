@@ -5,7 +5,16 @@ from collections.abc import Sequence
 import pytest
 
 from evidence import spending
-from evidence.entries import Entry, ScenarioBegan, ScenarioEnded, StepPhase, Waited
+from evidence.entries import (
+    BRING_UP,
+    TAKING_DOWN,
+    Entry,
+    LabPhase,
+    ScenarioBegan,
+    ScenarioEnded,
+    StepPhase,
+    Waited,
+)
 from evidence.spending import MOST, NOTHING, OUTSIDE, RESETS, STEPS, WAITS, Row, spent
 
 RESET = f"Given {spending.BASELINE}"
@@ -56,6 +65,45 @@ def test_resets_steps_and_what_is_outside_are_the_whole_run_and_waits_are_in_the
 
 def test_nothing_is_spent_where_no_scenario_began() -> None:
     assert spent([]) == NOTHING
+
+
+def phase(begin: float, end: float, what: str, kind: str = BRING_UP) -> Entry:
+    return LabPhase(at=end, kind=kind, what=what, seconds=end - begin)
+
+
+LAB = [
+    *(wait(50.0, 53.0, "SSH on every node"), phase(40.0, 54.0, "machines"), phase(54.0, 60.0, "stages")),
+    *(*WHOLE, phase(120.0, 140.0, "", TAKING_DOWN)),
+]
+
+
+def test_bring_up_by_its_phases_and_taking_down_are_parts_of_the_run() -> None:
+    found = spent([WHOLE], [LAB])
+    assert (found.seconds, found.clock) == (60.0, 100.0)
+    assert [row for row in found.rows if row.part in (BRING_UP, TAKING_DOWN)] == [
+        Row(BRING_UP, "", 2, 20.0, 3.0, 0.3333),
+        Row(BRING_UP, "machines", 1, 14.0, 3.0, 0.2333),
+        Row(BRING_UP, "stages", 1, 6.0, 0.0, 0.1),
+        Row(TAKING_DOWN, "", 1, 20.0, 0.0, 0.3333),
+    ]
+    waits = {row.what: row.seconds for row in found.rows if row.part == WAITS}
+    assert (waits[""], waits["SSH on every node"]) == (12.0, 3.0)
+
+
+def test_the_parts_but_the_waits_add_up_to_the_run() -> None:
+    found = spent([WHOLE], [LAB])
+    assert sum(row.seconds for row in found.rows if not row.what and row.part != WAITS) == found.seconds
+
+
+def test_a_run_whose_lab_did_not_come_up_tells_what_that_took() -> None:
+    found = spent([], [[phase(0.0, 5.0, "builds")]])
+    assert (found.seconds, [row.name for row in found.rows]) == (5.0, [BRING_UP, "builds"])
+
+
+@pytest.mark.parametrize("seconds", [-5.0, 0.0])
+def test_a_phase_is_not_shorter_than_nothing(seconds: float) -> None:
+    found = spent([], [[LabPhase(at=9.0, what="builds", seconds=seconds)]])
+    assert (found.seconds, found.clock) == (0.0, 0.0)
 
 
 def test_a_run_from_before_waits_were_kept_has_its_steps() -> None:

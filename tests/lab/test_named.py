@@ -176,14 +176,24 @@ def test_vagrants_records_of_the_first_lab_are_where_vagrant_looks(
     assert environment.dotfile() == state / "two" / "vagrant"
 
 
-def test_what_to_type_next_means_the_lab_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert named.up_command() == "make lab-up"
-    name_it(monkeypatch)
-    assert named.up_command() == "lab -n two up"
-
-
 def test_the_labs_name_lasts_as_long_as_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     name_it(monkeypatch, "one")
     with named.used("two"):
         assert named.chosen() == "two"
     assert named.chosen() == "one"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "name", "typed"),
+    [
+        ("", None, "lab status"),
+        ("two", None, "lab -n two status"),
+        ("two", "", "lab status"),
+        ("two", "three", "lab -n three status"),
+    ],
+)
+def test_a_command_is_typed_with_the_name_of_its_lab(
+    chosen: str, name: str | None, typed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(environment.LAB, chosen)
+    assert named.command("status", name) == typed

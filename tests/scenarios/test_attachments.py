@@ -89,7 +89,7 @@ def test_the_page_the_numbers_and_the_journal_are_attached_once(results: Path) -
 
 
 def test_workers_write_into_one_folder_and_each_journal_is_attached(tmp_path: Path) -> None:
-    play(tmp_path, "2", f"--alluredir={RESULTS}")
+    play(tmp_path, "-n", "2", f"--alluredir={RESULTS}")
     found = of_all(tmp_path / RESULTS)
     assert len(scenarios(tmp_path / RESULTS)) == 4  # the fifth one's worker is killed
     assert {"report.html", "journal-bluegreen-lab-2.jsonl"} < found.keys() and len(found) == 4

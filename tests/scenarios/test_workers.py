@@ -5,49 +5,22 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from execnet import XSpec
 
+from evidence import journal
+from evidence.entries import BRING_UP, TAKING_DOWN, LabPhase, Waited
 from evidence.report import model
 from lab import environment
-from lab.errors import LabError
-from scenarios import workers
+from lab.errors import HostError, LabError
+from scenarios import placing, workers
 
 ROOT = Path(__file__).parents[2]
-GIB = 2**20  # in KiB
-
-
-def test_the_first_worker_plays_on_the_lab_that_was_named_and_the_others_beside_it() -> None:
-    assert list(islice(workers.names("bluegreen-lab", ""), 3)) == ["", "bluegreen-lab-2", "bluegreen-lab-3"]
-    assert list(islice(workers.names("two", "two"), 2)) == ["two", "two-2"]
-
-
-@pytest.mark.parametrize(
-    ("gib", "up", "labs"), [(0.1, 0, 1), (1.3, 0, 1), (2.6, 0, 2), (2.6, 1, 3), (0.0, 2, 2), (24, 0, 18)]
-)
-def test_as_many_labs_fit_as_the_memory_carries_beside_those_that_run(gib: float, up: int, labs: int) -> None:
-    assert workers.fitting(int(gib * GIB), up) == labs
-
-
-@pytest.mark.parametrize(("cores", "labs"), [(1, 1), (2, 2), (4, 4), (64, 18)])
-def test_auto_is_bounded_by_cores_and_by_memory(cores: int, labs: int) -> None:
-    assert workers.chosen_by(24 * GIB, 0, cores) == labs
-
-
-def test_the_memory_is_what_the_kernel_calls_available() -> None:
-    assert workers.available_kib("MemTotal:  9 kB\nMemFree:  1 kB\nMemAvailable:   5 kB\n") == 5
-    assert workers.available_kib("") == 0
-
-
-def test_the_longest_go_first_and_what_is_new_before_them() -> None:
-    items: Any = [SimpleNamespace(nodeid=name) for name in ("short", "new", "long", "other")]
-    seconds = {"short": 1.0, "long": 90.0, "other": 1.0}
-    assert [item.nodeid for item in workers.ordered(items, seconds)] == ["new", "long", "short", "other"]
 
 
 def test_a_command_that_fails_is_told_with_its_last_lines_and_how_to_type_it() -> None:
@@ -56,11 +29,75 @@ def test_a_command_that_fails_is_told_with_its_last_lines_and_how_to_type_it() -
     assert 'no fault "nothing"' in (caught.value.last_seen or "")
 
 
+# --- before any worker begins -------------------------------------------------------------------------------
+
+
+def main(*typed: str, tx: tuple[str, ...] = ("popen",)) -> workers.Main:
+    """The part of the main process of a run with these words and workers."""
+    option = SimpleNamespace(maxschedchunk=None, maxworkerrestart=None, tx=tx)
+    given = SimpleNamespace(args=typed)
+    config: Any = SimpleNamespace(option=option, invocation_params=given)
+    return workers.Main(config, lambda _: pytest.fail("a run began"))
+
+
+def refusal(main: workers.Main, *specs: str) -> str:
+    with pytest.raises(pytest.UsageError) as caught:
+        main.pytest_xdist_setupnodes([XSpec(spec) for spec in specs])
+    return str(caught.value)
+
+
+@pytest.fixture
+def no_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "is_up", lambda: False)
+    monkeypatch.setattr(workers.labs, "here", list)
+
+
+@pytest.mark.usefixtures("no_lab")
+def test_more_labs_than_the_memory_carries_are_refused_with_the_number_that_fits() -> None:
+    said = refusal(main(), *["popen"] * 200)
+    assert "200 labs do not fit" in said and "-n auto" in said
+
+
+def test_an_engine_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_up() -> bool:
+        raise HostError("no Docker engine answers", try_next="lab/host.sh")
+
+    monkeypatch.setattr(workers, "is_up", is_up)
+    assert "no Docker engine answers" in refusal(main(), "popen")
+
+
+@pytest.mark.parametrize(
+    "word", [placing.ALONE, f"{placing.ALONE}/test_cuts.py::test_x", "features/chaos/crash/"]
+)
+def test_what_is_played_alone_is_refused_where_it_is_asked_for_with_others(
+    word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    said = refusal(main("-n", "2", word), "popen", "popen")
+    assert "is played without -n" in said and "make crash" in said
+
+
+def test_a_path_of_this_checkout_is_refused_for_a_worker_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    said = refusal(main("features/healing"), "ssh=host//chdir=lab")
+    assert f"{ROOT}/features/healing" in said and "-o testpaths=" in said
+
+
+def test_a_worker_elsewhere_without_its_folder_is_refused() -> None:
+    assert "chdir=FOLDER" in refusal(main(), f"ssh=host//chdir={placing.NO_FOLDER}")
+
+
+def test_a_worker_that_cannot_begin_is_not_replaced_for_ever() -> None:
+    config: Any = main(tx=("ssh=one", "ssh=two"))._config
+    assert config.option.maxworkerrestart == 2 * workers.RESTARTS
+
+
 # --- played on small features -------------------------------------------------------------------------------
 
 CONFTEST = """
     import json
     import os
+    import secrets
     import signal
     from pathlib import Path
     import pytest
@@ -68,6 +105,7 @@ CONFTEST = """
     from evidence import archive, journal, runs
     from lab import environment, owner
     from lab.errors import LabError
+    from lab.waiting import wait_until
     from scenarios import plugin, workers
 
     class Nothing:
@@ -86,26 +124,29 @@ CONFTEST = """
 
     def lab_command(name, *words):
         note(name, *words)
-        note("held by", json.loads(owner.file().read_text())["command"]) if words == ("up",) else None
+
+    def bring_up(say, phase):
+        note(os.environ["LAB"], "up")
+        note("held by", json.loads(owner.file().read_text())["command"])
         if (here / "no lab").exists():
             raise LabError("the lab does not come up", try_next="lab doctor")
-        (here / f"up-{name}").touch()
+        with phase("machines"):
+            wait_until(lambda: True, 1, "SSH on every node")
+        (here / ("up-" + os.environ["LAB"])).touch()
 
     def collect(lab, run, scenario):
         note("evidence of", scenario.name)
         return run / "evidence.tar.gz"
 
-    archive.collect, workers.lab_command = collect, lab_command
-    def is_up():
-        if (here / "no engine").exists():
-            raise LabError("no Docker engine answers", try_next="lab/host.sh")
-        return (here / ("up-" + os.environ["LAB"])).exists()
-
-    workers.is_up = is_up
+    archive.collect, workers.lab_command, workers.bring_up.bring_up_chosen = collect, lab_command, bring_up
+    workers.is_up = lambda: (here / ("up-" + os.environ["LAB"])).exists()
     workers.machines.shells = lambda lab: {}
 
     def pytest_addoption(parser):
-        parser.addoption("--seed", default=7)
+        parser.addoption("--seed", type=int, default=secrets.randbelow(10**6))
+
+    def pytest_collection_finish(session):
+        note("seed", session.config.getoption("--seed"))
 
     def pytest_configure(config):
         told = workers.of_worker(config)
@@ -142,16 +183,28 @@ class Played:
 
     @property
     def noted(self) -> list[str]:
-        return (self.place / "noted").read_text().splitlines()
+        return noted(self.place)
 
 
-def play(place: Path, number: str = "2", *words: str) -> Played:
+def noted(place: Path) -> list[str]:
+    """What was done in a checkout, a line each."""
+    file = place / "noted"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def lay_out(place: Path) -> None:
+    """A checkout with small features, in which the first lab is up, unless none comes up."""
     (place / "conftest.py").write_text(textwrap.dedent(CONFTEST))
     (place / "small.feature").write_text(textwrap.dedent(FEATURE))
     (place / "test_small.py").write_text("from pytest_bdd import scenarios\nscenarios('.')\n")
-    (place / "up-").touch()  # the first lab is there
+    if not (place / "no lab").exists():
+        (place / "up-").touch()
+
+
+def play(place: Path, *words: str) -> Played:
+    lay_out(place)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", number, "--junitxml=junit.xml", *words],
+        [sys.executable, "-m", "pytest", *(words or ("-n", "2")), "--junitxml=junit.xml"],
         cwd=place,
         env={**os.environ, "PYTHONPATH": str(ROOT), environment.LAB: ""},
         capture_output=True,
@@ -195,9 +248,27 @@ def test_only_the_lab_that_the_run_brought_up_is_taken_down(played: Played) -> N
     assert commands == ["bluegreen-lab-2 up", "bluegreen-lab-2 down --wait"]
 
 
+def test_the_bring_up_of_a_lab_its_waits_and_its_end_are_among_where_the_time_went(played: Played) -> None:
+    (folder,) = (played.place / "runs").iterdir()
+    parts = {row.part: row.times for row in model.load(folder).spending.rows if not row.what}
+    assert (parts[BRING_UP], parts[TAKING_DOWN]) == (1, 1)
+    kept = journal.read(folder / "journal-bluegreen-lab-2.jsonl")
+    assert [(one.kind, one.facts()["what"]) for one in kept if isinstance(one, LabPhase | Waited)] == [
+        ("wait", "SSH on every node"),
+        (BRING_UP, "machines"),
+        (TAKING_DOWN, ""),
+    ]
+
+
 def test_a_worker_holds_its_lab_in_the_name_of_the_run(played: Played) -> None:
     (holder,) = [line for line in played.noted if line.startswith("held by")]
     assert holder.startswith("held by pytest ")
+
+
+def test_a_seed_that_was_not_typed_is_the_same_for_every_worker_and_is_told(played: Played) -> None:
+    seeds = {line for line in played.noted if line.startswith("seed")}
+    assert len(seeds) == 1
+    assert f"--seed {seeds.pop().split()[1]}" in played.said
 
 
 def test_how_long_each_took_is_kept_for_the_next_run(played: Played) -> None:
@@ -207,22 +278,66 @@ def test_how_long_each_took_is_kept_for_the_next_run(played: Played) -> None:
 
 def test_a_run_whose_lab_does_not_come_up_ends_and_says_why(tmp_path: Path) -> None:
     (tmp_path / "no lab").touch()
-    done = play(tmp_path)
+    done = play(tmp_path, "-n", "1")
     assert done.exit != 0 and "the lab does not come up" in done.said and "lab doctor" in done.said
 
 
-def test_an_engine_that_does_not_answer_is_told_before_any_worker_begins(tmp_path: Path) -> None:
-    (tmp_path / "no engine").touch()
-    done = play(tmp_path)
-    assert done.exit == pytest.ExitCode.USAGE_ERROR
-    assert "no Docker engine answers" in done.said and "INTERNALERROR" not in done.said
-    assert not (tmp_path / "noted").exists()
+def crash_test(place: Path) -> None:
+    folder = place / placing.ALONE
+    folder.mkdir(parents=True)
+    (folder / "test_cut.py").write_text("def test_cut(): pass\n")
 
 
-def test_more_labs_than_the_memory_carries_are_refused_with_the_number_that_fits(tmp_path: Path) -> None:
-    done = play(tmp_path, "200")
-    assert done.exit == pytest.ExitCode.USAGE_ERROR
-    assert "200 labs do not fit" in done.said and "-n auto" in done.said
+def test_what_is_played_alone_is_skipped_among_the_rest(tmp_path: Path) -> None:
+    crash_test(tmp_path)
+    done = play(tmp_path, "-n", "1", "-rs", "-k", "cut or one", "-p", "no:cacheprovider")
+    assert "1 passed, 1 skipped" in done.said and "played without -n" in done.said
+    assert done.exit == 0  # also where nothing is remembered, without pytest's cache
+
+
+# --- in another checkout ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> tuple[Played, Path]:
+    """Played by a worker in another checkout, of this host's for once; and that one's folder."""
+    here, there = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("there")
+    lay_out(there)
+    return play(here, "-d", f"--tx=popen//chdir={there}"), there
+
+
+def test_a_worker_elsewhere_plays_on_a_lab_that_has_a_name_of_its_own(elsewhere: tuple[Played, Path]) -> None:
+    played, there = elsewhere
+    (lab,) = {line.split()[0] for line in noted(there) if line.endswith(" up")}
+    assert lab == next(placing.names_there("bluegreen-lab", f"this host in {there}"))
+    assert noted(played.place) == []
+
+
+def test_what_a_worker_elsewhere_played_is_in_the_one_report(elsewhere: tuple[Played, Path]) -> None:
+    played, _ = elsewhere
+    (folder,) = (played.place / "runs").iterdir()
+    assert len(model.load(folder).scenarios) == 5
+    assert "1 failed, 4 passed" in played.said
+
+
+def test_a_lab_elsewhere_is_healed_by_the_next_worker_there(elsewhere: tuple[Played, Path]) -> None:
+    played, there = elsewhere
+    did = [line.split()[0] for line in noted(there) if line.startswith(("evidence", "healed"))]
+    assert did == ["evidence", "healed"]
+    assert "the next one there heals its lab" in played.said
+
+
+def test_a_lab_elsewhere_is_taken_down_by_the_last_worker_of_the_run_that_brought_it_up(
+    elsewhere: tuple[Played, Path],
+) -> None:
+    _, there = elsewhere
+    commands = [line.split(" ", 1)[1] for line in noted(there) if line.startswith("bluegreen")]
+    assert commands == ["up", "down --wait"]
+
+
+def test_nothing_is_copied_to_another_checkout(elsewhere: tuple[Played, Path]) -> None:
+    _, there = elsewhere
+    assert not (there / "pytest").exists() and not (there / "_pytest").exists()
 
 
 def test_what_a_worker_on_another_host_left_joins_the_run(tmp_path: Path) -> None:

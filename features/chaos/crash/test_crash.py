@@ -27,6 +27,7 @@ from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("one_baseline")
 LAB = str(Path(sys.executable).with_name("lab"))
 SECONDS = 3.0
 UNDONE = 60.0  # seconds: an undo begins at the deadline; that of an engine may wait 30 s for it to answer

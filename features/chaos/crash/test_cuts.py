@@ -24,6 +24,7 @@ from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import stretched, wait_until
 
+pytestmark = pytest.mark.usefixtures("one_baseline")
 BIN = Path(sys.executable).parent
 LAB = str(BIN / "lab")
 SCENARIO = (

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import keys
+from lab import keys, named
 from lab.architecture import architecture
 from lab.errors import HostError, LabError
 from lab.model import Lab, Node
@@ -34,7 +34,7 @@ def start(lab: Lab, say: Callable[[str], None]) -> str:
         raise HostError(
             "the machines cannot be taken",
             last_seen="\n".join(refused),
-            try_next="mend these; then lab up",
+            try_next=f"mend these; then {named.command('up')}",
         )
     ways = {node.name: access.resolved(node) for node in lab.nodes}
     access.remember(lab, ways, {name: one.host_key for name, one in seen.items()})

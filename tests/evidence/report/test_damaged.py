@@ -21,6 +21,7 @@ from evidence.runs import Run
 from lab import config, environment
 from lab.errors import LabError
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
 LAB = config.load(config.LAB_FILE)
 ODD: tuple[Any, ...] = (
     *(None, True, -1, 0, 1.5, 10**400, float("nan"), float("inf"), -1e300, 1e300),
@@ -41,11 +42,24 @@ ODD: tuple[Any, ...] = (
 )
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run with one of each kind of entry; it stays whole."""
+    place = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(environment, "STATE", place)
+        return played(place)
+
+
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a run with one of each kind of entry."""
+def run(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, to be damaged."""
     monkeypatch.setattr(environment, "STATE", tmp_path)
-    begun = Run(LAB, "pytest features", 7, tmp_path / "runs")
+    return Path(shutil.copytree(whole, tmp_path / "runs" / whole.name))
+
+
+def played(place: Path) -> Path:
+    begun = Run(LAB, "pytest features", 7, place / "runs")
     scenario = begun.begin("First", "A feature")
     at = scenario.begin
     told = [
@@ -87,6 +101,8 @@ def looked_at(folder: Path) -> tuple[str, ...]:
     report.write(folder)
     page = (folder / "report.html").read_text()
     assert "</html>" in page and "\x1b" not in page
+    slides = report.write_story(folder).read_text()
+    assert "</html>" in slides and "\x1b" not in slides
     json.loads((folder / "report.json").read_text())
     assert list(text_string_to_metric_families((folder / "metrics.txt").read_text()))
     assert report.text(folder, "markdown").startswith("## ")

@@ -8,7 +8,7 @@ import pytest
 
 from evidence import answers, runs
 from evidence.answers import Answer
-from evidence.entries import of
+from evidence.entries import TAKING_DOWN, LabPhase, of
 from evidence.journal import Entry, Journal
 from evidence.report import model
 from evidence.runs import Run
@@ -66,6 +66,21 @@ def test_a_scenario_holds_what_happened_in_it(run: Run) -> None:
     assert (first.judged["failed"], first.numbers) == (9, {"x": 1})
 
 
+def test_a_fault_from_before_a_scenario_is_none_of_its_own(run: Run) -> None:
+    third = run.begin("Third")
+    run.journal.add(of("fault", third.begin - 9, id="g", phase="inject", name="stop"))
+    run.journal.add(of("fault", third.begin + 1, id="h", phase="inject", name="kill"))
+    run.end("passed")
+    assert [fault.name for fault in model.load(run.folder).scenarios[2].faults] == ["kill"]
+
+
+def test_a_scenario_knows_which_color_was_live_before_it(run: Run) -> None:
+    run.journal.add(of("consul", 5.0, color_of=LAB.main_service.name, now="green", first=True))
+    run.begin("Third")
+    run.end("passed")
+    assert model.load(run.folder).scenarios[2].live == ((5.0, "green"),)
+
+
 def test_the_report_is_plain_data_too(run: Run) -> None:
     plain = json.loads(json.dumps(model.plain(model.load(run.folder))))
     first = plain["scenarios"][0]
@@ -81,6 +96,14 @@ def test_the_report_tells_where_the_time_went(run: Run) -> None:
     assert report.spending.rows[-1].times == len(report.scenarios)
     plain = model.plain(report)["spending"]
     assert [row["part"] for row in plain["rows"]] == [row.part for row in report.spending.rows]
+
+
+def test_taking_down_the_lab_of_a_cut_scenario_is_not_of_the_scenario(run: Run) -> None:
+    begun = run.begin("Third")
+    run.journal.add(LabPhase(at=begun.begin + 100.0, kind=TAKING_DOWN, seconds=1.0))
+    report = model.load(run.folder)
+    assert report.scenarios[-1].verdict == "cut" and report.scenarios[-1].seconds < 50
+    assert [row.seconds for row in report.spending.rows if row.part == TAKING_DOWN] == [1.0]
 
 
 # --- finding ----------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from evidence.spending import WAITS, Row, Spending
 
 from .test_pictures import FULL, NOTHING
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
 FACTS: dict[str, Any] = {
     "lab": "bluegreen-lab",
     "service": "books",
@@ -111,7 +112,7 @@ def test_the_page_tells_where_the_time_went() -> None:
     rows = (Row(WAITS, "", 2, 20.0, 20.0, 0.25), Row(WAITS, "<b> to end", 2, 20.0, 20.0, 0.25))
     text = page.render(replace(report(judged(FULL)), spending=Spending(80.0, 40.0, rows)))
     Tags(text)
-    for words in ("Where the time went", "80 s in scenarios", "40 s by the clock", "&lt;b&gt; to end", "25%"):
+    for words in ("Where the time went", "80 s of all labs", "40 s by the clock", "&lt;b&gt; to end", "25%"):
         assert words in text
 
 

@@ -185,6 +185,35 @@ def test_the_live_color_is_what_consul_holds(
     assert client.live_color(LAB.main_service) == color
 
 
+class FakeStore:
+    """Consul's keys, as python-consul has them."""
+
+    def __init__(self) -> None:
+        self.kv, self.held = self, dict[str, str]()
+
+    def get(self, key: str) -> tuple[str, dict[str, bytes | None] | None]:
+        return "1", {"Value": self.held[key].encode() or None} if key in self.held else None
+
+    def put(self, key: str, value: str) -> None:
+        self.held[key] = value
+
+    def delete(self, key: str) -> None:
+        self.held.pop(key, None)
+
+
+@pytest.mark.usefixtures("present")
+def test_a_key_holds_what_was_noted_until_it_is_forgotten() -> None:
+    client = ConsulClient(LAB)
+    client._client = FakeStore()
+    assert client.noted("a") is None
+    client.note("a", "1")
+    client.note("b", "")
+    assert (client.noted("a"), client.noted("b")) == ("1", "")
+    client.forget("a")
+    client.forget("never there")
+    assert client.noted("a") is None
+
+
 @pytest.mark.usefixtures("present")
 @pytest.mark.parametrize("noted", [b"purple", b"", None, b"blue green", b"blue\n", b"\xff\xfe", b"b\x1b[31m"])
 def test_a_live_color_that_cannot_be_told_is_an_error(noted: bytes | None) -> None:

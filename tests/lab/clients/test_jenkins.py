@@ -9,7 +9,7 @@ import pytest
 
 from lab import config, waiting
 from lab.clients import jenkins
-from lab.clients.jenkins import Build, JenkinsClient
+from lab.clients.jenkins import Build, JenkinsClient, Newest
 from lab.errors import HostError, LabError, TimedOut
 from lab.model import Lab
 from lab.waiting import SLOW_HOST
@@ -66,6 +66,27 @@ class FakeJenkins:
         building = seen < len(self.parts) or not self.ends
         result = None if building else self.result
         return httpx.Response(200, json={"building": building, "result": result, "duration": 8123})
+
+
+def test_the_newest_build_is_told_with_when_it_began_and_ended() -> None:
+    told = {"building": False, "result": "FAILURE", "timestamp": 60_000, "duration": 8_500}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(
+            200,
+            json={"lastBuild": {"number": 7}, "nextBuildNumber": 9}
+            if request.url.path == f"{JOB}/api/json"
+            else told,
+        )
+
+    assert client(handler).newest("books-service") == Newest(7, "FAILURE", 60.0, 68.5)
+    told |= {"building": True, "result": None, "duration": 0}
+    assert client(handler).newest("books-service") == Newest(7, None, 60.0, 60.0)
+
+
+def test_a_job_without_builds_has_no_newest_one() -> None:
+    handler = lambda request: httpx.Response(200, json={"lastBuild": None})  # noqa: E731
+    assert client(handler).newest("books-service") is None
 
 
 def client(handler: Callable[[httpx.Request], httpx.Response]) -> JenkinsClient:

@@ -304,7 +304,7 @@ def test_a_silent_jenkins_is_brought_back_and_then_deploys(around: Around) -> No
 
 
 def test_pauses_grow_up_to_a_longest_one_while_deployments_do_not_help(around: Around) -> None:
-    around.helps_at, around.result = 6, "FAILURE"
+    around.helps_at, around.result, around.played.clock = 6, "FAILURE", 60
     said = around.heal(HEAL.replace("longest_pause=300", "longest_pause=30"))
     pauses = [line.split()[-2] for line in said.splitlines() if "did not help" in line]
     assert pauses == ["5", "10", "20", "30", "30"]

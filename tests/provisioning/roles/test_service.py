@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import pytest
 
 from lab import config
 from provisioning.build import Built
@@ -31,6 +34,34 @@ def test_a_login_on_the_master_speaks_to_the_swarm(played: Any) -> None:
     done = played.run(script)
     assert done.stdout.splitlines()[0] == "tcp://10.100.199.200:2375"
     assert "DOCKER_HOST=tcp://10.100.199.200:2375" in done.stdout.splitlines()[1:]
+
+
+STEPS = FILES["/etc/profile.d/lab-steps.sh"].content
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("echo '2 of 5 are done.'; echo 'Next is step 3.'", "2 of 5 are done.\nNext is step 3.\n"),
+        (r"printf 'a\033[31mb\n'", "a[31mb\n"),
+        ("exit 22", "The article step by step: 'lab steps' on the host.\n"),
+        ("echo 'curl: (7)' >&2; exit 7", ""),
+        ("exit 28", ""),
+    ],
+    ids=["noted", "odd signs", "nothing noted", "Consul is down", "Consul is silent"],
+)
+def test_a_login_at_a_terminal_is_greeted_with_what_comes_next(answer: str, said: str, played: Any) -> None:
+    played.program("curl", answer)
+    done = played.run(STEPS.replace("case $- in", "case i in") + "set")
+    assert done.stdout.startswith(said) and (done.returncode, done.stderr) == (0, "")
+    assert "greeting=" not in done.stdout, "it leaves a variable in the user's shell"
+    (asked,) = played.calls("curl")
+    assert re.search(r" -m 1.0 http://localhost:8500/v1/kv/workshop/greeting", asked)
+
+
+def test_a_shell_of_the_labs_own_is_not_greeted_and_asks_nothing(played: Any) -> None:
+    played.program("curl", "echo greeting")
+    assert (played.run(STEPS).stdout, played.calls("curl")) == ("", [])
 
 
 def test_what_deployments_write_is_given_once_and_then_kept() -> None:

@@ -7,7 +7,7 @@ import pytest
 from lab import config
 from lab.errors import ConfigError
 from lab.model import Lab, Node
-from scenarios.steps.addresses import NODES, of_lab
+from scenarios.addresses import NODES, of_lab
 
 ARTICLE = config.load(config.LAB_FILE)
 OTHER = Lab(
