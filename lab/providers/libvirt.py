@@ -144,7 +144,7 @@ def wrong_driver(domains: Iterable[virsh.Domain], driver: str) -> HostError | No
     return HostError(
         "KVM does not run on this host any more, and these machines were made for it",
         last_seen=", ".join(made),
-        try_next=f"lab down; {named.up_command()}",
+        try_next=f"{named.command('down')}; {named.up_command()}",
     )
 
 
@@ -218,7 +218,7 @@ def refuse_others(lab: Lab) -> None:
         raise HostError(
             f"a lab named {lab.name} is here already, made from another folder",
             last_seen="\n".join(f"{name} is of {folder}" for name, folder in found.items()),
-            try_next="there: `lab down`; then `lab up`",
+            try_next=f"there: `{named.command('down')}`; then `{named.command('up')}`",
         )
 
 
@@ -271,7 +271,7 @@ def _start_again(lab: Lab, own: virsh.Network) -> None:
     if own.subnet != lab.subnet:
         raise HostError(
             f"the lab's network is {own.subnet} on this host, and {lab.subnet} in lab.yml",
-            try_next=f"lab down; {named.up_command()}",
+            try_next=f"{named.command('down')}; {named.up_command()}",
         )
     if not own.is_active:
         virsh.run("net-start", own.name)

@@ -30,7 +30,7 @@ import docker
 from docker.errors import DockerException, ImageNotFound
 from docker.types import Mount
 
-from lab import engine, http, root
+from lab import engine, http, named, root
 from lab.architecture import architecture
 from lab.errors import ConfigError, HostError, LabError
 from lab.model import MARK, SHARED, Lab
@@ -301,7 +301,9 @@ def run_once(image: Image, words: list[str], folder: Path, failure: str) -> None
             code = container.wait()["StatusCode"]
             if code:
                 said = container.logs().decode(errors="replace")
-                raise LabError(f"{failure}: exit {code}", last_seen=_tail(said), try_next="df -h; lab up")
+                raise LabError(
+                    f"{failure}: exit {code}", last_seen=_tail(said), try_next=f"df -h; {named.command('up')}"
+                )
         finally:
             container.remove(force=True, v=True)
 
