@@ -5,11 +5,14 @@ from __future__ import annotations
 from lab.model import OWN_HOSTS, Lab, Node
 from provisioning.build import Built, playbooks
 from provisioning.build.images import FOLDERS
-from provisioning.resources import File, Folder, Package, Reload, Resource, Unit
+from provisioning.resources import File, Folder, Hosts, Package, Reload, Resource, Unit
 from provisioning.roles import Health
 from provisioning.templates import render
 
-PROGRAMS = ("ca-certificates", "curl", "iproute2", "iptables", "iputils-ping", "jq", "procps", "rsync")
+PROGRAMS = (
+    *("ca-certificates", "curl", "iproute2", "iptables", "iputils-ping", "jq", "procps", "rsync"),
+    "python3",  # faults hold memory with it, and ask resolvers
+)
 
 
 def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
@@ -21,10 +24,16 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
         sshd,
         Reload("ssh.service", on=(sshd.key,)),
         Package(PROGRAMS),
-        *([] if lab.mounts_host else [Folder("/vagrant/ansible", *playbooks())]),
+        *([] if lab.mounts_host else _alone(lab)),
         # A machine of one's own may have one network alone, and this host may reach it over any.
         *([] if lab.provider == OWN_HOSTS else _gate(lab)),
     ]
+
+
+def _alone(lab: Lab) -> list[Resource]:
+    """What a container node has from this host's engine: its playbooks, and the names of the others."""
+    names = Hosts(tuple((node.address, node.name) for node in lab.nodes))
+    return [Folder("/vagrant/ansible", *playbooks()), names]
 
 
 def _gate(lab: Lab) -> list[Resource]:
