@@ -28,7 +28,7 @@ from lab import config, engine, environment, machines
 from lab.clients.jenkins import JenkinsClient
 from lab.errors import ConfigError
 from lab.model import Lab
-from lab.providers import containers
+from lab.providers import containers, kvm
 
 LAB = str(Path(sys.executable).with_name("lab"))
 
@@ -267,6 +267,7 @@ def main(with_cold: bool, only: tuple[str, ...], runs: int, seed: int, run: str 
 def measure(parts: Sequence[str], with_cold: bool, runs: int, seed: int) -> None:
     engine.adopt_environment()
     lab = config.load()
+    kvm.adopt_patience(lab)
     say = Console(stderr=True, highlight=False).print
     say("bringing the lab up")
     lab_command("up")

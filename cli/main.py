@@ -19,6 +19,7 @@ from lab import config, engine, environment, labs, machines, named, network, own
 from lab.clients.consul import ConsulClient
 from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest
 from lab.model import Lab
+from lab.providers import kvm
 from lab.shell import Shell
 from provisioning import build, provision
 from provisioning.stages import healths
@@ -46,6 +47,7 @@ def cli(context: click.Context, lab_file: Path | None, name: str | None) -> None
         os.environ[environment.LAB] = name
     waiting.patience()  # a factor that makes no sense is told before anything is done
     context.obj = config.load()
+    kvm.adopt_patience(context.obj)
     if context.invoked_subcommand != "doctor":  # which only looks
         faults.heal_overdue(context.obj, Progress())
 
@@ -74,13 +76,16 @@ def up(file: Path | None, url: str | None) -> None:
 @click.option("--force", is_flag=True, help="Also a lab that another checkout made.")
 @click.option("--all", "every", is_flag=True, help="Every lab of this checkout.")
 @click.option("--purge", is_flag=True, help="On your own machines, also the packages that the lab installed.")
+@click.option("--boxes", is_flag=True, help="With libvirt, also the box that machines are made of.")
 @WAIT
 @click.pass_obj
-def down(lab: Lab, force: bool, every: bool, purge: bool, wait: bool) -> None:
+def down(lab: Lab, *, force: bool, every: bool, purge: bool, boxes: bool, wait: bool) -> None:
     """Remove everything that carries the lab's mark, and prove that nothing is left."""
     say = Progress()
     for one in _of_this_checkout() if every else [lab]:
         _take_down(one, say, force=force, purge=purge, wait=wait)
+    if boxes and lab.provider == "libvirt":
+        build.boxes.remove_all(say)
 
 
 def _of_this_checkout() -> Iterator[Lab]:
@@ -93,7 +98,7 @@ def _of_this_checkout() -> Iterator[Lab]:
 
 
 def _take_down(lab: Lab, say: Progress, *, force: bool, purge: bool, wait: bool) -> None:
-    others = [] if force or lab.provider != "docker" else labs.of_others(lab.name)
+    others = [] if force else labs.of_others(lab)
     if others:
         raise HostError(
             f"the lab {lab.name} was made from another folder: somebody may be using it",

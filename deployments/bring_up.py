@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from deployments import baseline, books
 from lab import config, engine, machines, network
 from lab.clients.consul import ConsulClient
-from lab.model import OWN_HOSTS, Lab
+from lab.model import Lab
 from lab.shell import Shell
 from provisioning import build, doctor, health, provision, supply
 from provisioning.bundle import taking
@@ -37,7 +37,7 @@ def bring_up(lab: Lab, say: Say, bundle: str = "", phase: Phase = nullcontext) -
         start_machines(lab, say)
     shells = machines.shells(lab)
     with phase("stages"):
-        if lab.provider == OWN_HOSTS:
+        if not lab.mounts_host:
             supply.supply(lab, build.record(lab), shells, say)
         changes = provision.provision(lab, build.record(lab), shells, say)
     say(f"{len(changes)} changed on {len(lab.nodes)} nodes")

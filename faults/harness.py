@@ -23,7 +23,7 @@ from evidence.journal import Journal
 from faults import history, timer
 from faults.fault import Action, Fault, Site
 from faults.history import Injected
-from faults.host import HostShell, machine
+from faults.host import HostShell, known
 from faults.leftovers import LEFTOVERS
 from faults.targets import Found, Snapshot, look
 from lab import machines, named
@@ -267,12 +267,13 @@ class Harness:
             return
 
     def _is_gone(self, place: str | None) -> bool:
-        """The machine itself is no more. Only the host's engine can tell; otherwise it is unknown."""
-        if place is None or place not in self._shells or self.lab.provider != "docker":
+        """The machine itself is no more. Only what makes machines here can tell; otherwise it is unknown."""
+        how = known(self.lab, self.lab.node(place)) if place is not None and place in self._shells else None
+        if how is None:
             return False
-        look = f"docker inspect {machine(self.lab, self.lab.node(place))} 2>&1 >/dev/null"
         try:
-            return "no such object" in self._host.run(look, check=False, timeout=10).stdout.lower()
+            seen = self._host.run(f"{how.look} 2>&1 >/dev/null", check=False, timeout=10).stdout
+            return how.gone in seen
         except LabError:  # an engine that cannot tell
             return False
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import dataclass
 
-from lab import engine
+from lab import engine, virsh
 from lab.environment import ROOT
 from lab.model import MARK, Lab, Node
 from lab.shell import CommandFailed, Result, unfinished
@@ -44,18 +45,43 @@ class HostShell:
 
 
 def machine(lab: Lab, node: Node) -> str:
-    """A node's container on the host's engine."""
+    """A node as what makes it calls it: a container of the host's engine, or a machine of libvirt."""
     return f"{lab.name}-{node.name}"
 
 
-def only_ours(lab: Lab, node: Node) -> str:
-    """Refuses a container that does not carry the lab's mark; a machine that is gone has nothing to undo."""
+@dataclass(frozen=True)
+class Known:
+    """How a machine is looked at: a command that prints its mark, and what that says of one that is gone.
+
+    `mark` is what it prints of the lab's own, as a pattern of the shell.
+    """
+
+    look: str
+    gone: str
+    mark: str
+
+
+def known(lab: Lab, node: Node) -> Known | None:
+    """None for machines that nobody on this host knows by a mark. Pure."""
     name = machine(lab, node)
-    label = f"docker inspect -f '{{{{index .Config.Labels \"{MARK}\"}}}}' {name}"
+    return {
+        "docker": Known(
+            f"docker inspect -f '{{{{index .Config.Labels \"{MARK}\"}}}}' {name}", "o such object", lab.name
+        ),
+        "libvirt": Known(f"virsh -q -c {virsh.URI} desc {name}", virsh.GONE, f'"{MARK}={lab.name} "*'),
+    }.get(lab.provider)
+
+
+def only_ours(lab: Lab, node: Node) -> str:
+    """Refuses a machine that does not carry the lab's mark; a machine that is gone has nothing to undo."""
+    name, how = machine(lab, node), known(lab, node)
+    if how is None:
+        return ""
     # Any other failure tells nothing of the machine.
     return (
-        f"mark=$({label} 2>&1) || case $mark in\n"
-        f'  *"o such object"*) echo "{name} is gone"; exit 0 ;;\n'
+        f"mark=$({how.look} 2>&1) || case $mark in\n"
+        f'  *"{how.gone}"*) echo "{name} is gone"; exit 0 ;;\n'
         f'  *) echo "$mark" >&2; exit 69 ;;\nesac\n'
-        f'[ "$mark" = {lab.name} ] || {{ echo "{name} does not belong to the lab {lab.name}" >&2; exit 78; }}'
+        f"case $mark in {how.mark}) ;; *) "
+        f'echo "{name} does not belong to the lab {lab.name}" >&2; exit 78 ;;\nesac'
     )

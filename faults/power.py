@@ -10,7 +10,7 @@ from typing import Protocol
 
 from faults.fault import Site, lines, script, waiting
 from faults.host import machine, only_ours
-from lab import machines
+from lab import machines, virsh
 from lab.model import OWN_HOSTS
 from lab.waiting import stretched
 
@@ -29,7 +29,7 @@ class Power(Protocol):
 
 def of(site: Site) -> Power:
     """The power of the site's machine."""
-    known: dict[str, Power] = {"docker": _Containers(), OWN_HOSTS: _Own()}
+    known: dict[str, Power] = {"docker": _Containers(), "libvirt": _Domains(), OWN_HOSTS: _Own()}
     return known.get(site.lab.provider, _Vagrant())
 
 
@@ -65,14 +65,50 @@ class _Containers:
         return lines(only_ours(site.lab, site.node), *scripts)
 
 
+class _Domains:
+    """Virtual machines of this host's libvirt, and only those that carry the lab's mark."""
+
+    def refusal(self, act: str, site: Site) -> str | None:
+        return None
+
+    def take(self, act: str, site: Site) -> str:
+        if act in (HALT, REBOOT):
+            start = self._virsh("start", site) if act == REBOOT else ""
+            return self._ours(site, waiting(site), self._script("domain_off.sh", site), start)
+        return self._ours(site, self._virsh("suspend" if act == FREEZE else "destroy", site))
+
+    def give(self, act: str, site: Site) -> str:
+        if act in (HALT, REBOOT):  # the machine goes down in its own time
+            return self._ours(site, waiting(site), self._script("domain_stays_up.sh", site))
+        resumed = self._script("domain_resumes.sh", site) if act == FREEZE else ""
+        is_on = f'[ "$({self._virsh("domstate", site)})" = running ]'
+        return self._ours(site, resumed, f"{is_on} || {self._virsh('start', site)}")
+
+    def is_on(self, site: Site) -> str:
+        state = self._virsh("domstate", site)
+        return self._ours(site, f'now=$({state}); echo "$now"; [ "$now" = running ]')
+
+    def _virsh(self, word: str, site: Site) -> str:
+        return f"virsh -q -c {virsh.URI} {word} {machine(site.lab, site.node)}"
+
+    def _script(self, name: str, site: Site) -> str:
+        config = str(machines.ssh_config())
+        domain = machine(site.lab, site.node)
+        seconds = str(round(stretched(5)))
+        return script(name, domain=domain, uri=virsh.URI, config=config, node=site.node.name, connect=seconds)
+
+    def _ours(self, site: Site, *scripts: str) -> str:
+        return lines(only_ours(site.lab, site.node), *scripts)
+
+
 class _Vagrant:
-    """Virtual machines, as Vagrant takes them down and brings them up."""
+    """Virtual machines of VirtualBox, as Vagrant takes them down and brings them up."""
 
     WORDS = {CUT: "halt -f", HALT: "halt", REBOOT: "reload"}  # noqa: RUF012
 
     def refusal(self, act: str, site: Site) -> str | None:
         if act == FREEZE:
-            return f"only a container node can be frozen; these are of {site.lab.provider}"
+            return f"Vagrant cannot freeze a node of {site.lab.provider}"
         return None
 
     def take(self, act: str, site: Site) -> str:

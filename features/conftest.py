@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from lab import config as lab_config
 from lab import engine
+from lab.providers import kvm
 from scenarios import addresses, placing, plugin, workers
 from scenarios.steps.article import *  # noqa: F403
 from scenarios.steps.browser import *  # noqa: F403
@@ -36,6 +38,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    kvm.adopt_patience(lab_config.load())
     told = workers.of_worker(config)
     config.pluginmanager.register(workers.Worker(told) if told else workers.Main(config, plugin.running))
     config.pluginmanager.register(plugin, "plugin")  # keeps what each run leaves in .lab/runs

@@ -10,7 +10,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +24,8 @@ LAB_FILE = Path(__file__).with_name("lab.yml")
 MOST_CHARACTERS = 100_000
 
 PROVIDERS = ("docker", "libvirt", "virtualbox", OWN_HOSTS)
+PROVIDER = "LAB_PROVIDER"  # of the environment: another one for a file whose machines Vagrant makes
+OF_VAGRANT = PROVIDERS[:-1]
 ROLES = ("master", "node")
 
 # --- what lab.yml may say ---------------------------------------------------------------------------------
@@ -420,14 +422,31 @@ def load(path: Path | None = None) -> Lab:
 
 
 def read(path: Path) -> Lab:
-    """The lab that a file says, whatever LAB is."""
+    """The lab that a file says, whatever LAB is; its machines are what LAB_PROVIDER says, if that is set."""
     text = _read(path)
     try:
-        return _record(_checked(text))
+        return _with_provider(_record(_checked(text)), os.environ.get(PROVIDER, ""), path)
     except _Wrong as wrong:
         raise ConfigError(
             f"{path} line {wrong.line}: {wrong.what}", try_next=f"allowed: {wrong.allowed}"
         ) from None
+
+
+def _with_provider(lab: Lab, chosen: str, path: Path) -> Lab:
+    """The lab with its machines from elsewhere. Raises ConfigError for what cannot be chosen."""
+    if chosen in ("", lab.provider):
+        return lab
+    if chosen not in OF_VAGRANT:
+        raise ConfigError(
+            f"{PROVIDER} is {shown(chosen)}{nearest(chosen, OF_VAGRANT)}",
+            try_next=f"one of: {', '.join(OF_VAGRANT)}",
+        )
+    if lab.provider == OWN_HOSTS:
+        raise ConfigError(
+            f"{PROVIDER} is {chosen}, and {path} has machines of your own",
+            try_next=f"unset {PROVIDER}, or another lab file in LAB_FILE",
+        )
+    return replace(lab, provider=chosen)
 
 
 def _read(path: Path) -> str:

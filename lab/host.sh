@@ -10,7 +10,8 @@
 #   lab/host.sh --packages   does nothing: prints the distribution's packages that a host may lack
 #
 # Says nothing when nothing is to be done. LAB_YES=1 answers yes to "may I use sudo"; LAB_PATIENCE=3 waits three
-# times as long. Exit: 1 the bundle is refused, 2 usage, 3 Docker did not answer in time, 4 this host cannot run the lab as it is.
+# times as long. Exit: 1 the bundle is refused, 2 usage, 3 Docker or libvirt did not answer in time, 4 this host cannot run
+# the lab as it is.
 set -euo pipefail
 unset CDPATH
 called_in=$PWD
@@ -20,6 +21,7 @@ umask 022 # nodes read the playbooks and the cache as other users
 . lab/host/packages.sh
 . lab/host/bundle.sh
 . lab/host/venv.sh
+. lab/host/libvirt.sh
 
 DOCKER_SECONDS=30
 may_sudo=
@@ -185,10 +187,12 @@ case ${1:-} in
         make_go
         ;;
     *)
+        refuse_unknown_provider
         refuse_other_engine
         # shellcheck disable=SC2046 # one word a package
-        install $(missing_programs)
+        install $(missing_programs) $(missing_for_libvirt)
         start_docker
+        start_libvirt
         make_venv
         make_go_to_build
         ;;

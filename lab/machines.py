@@ -12,15 +12,15 @@ from lab import keys, named
 from lab.environment import lab_state
 from lab.errors import LabError
 from lab.model import OWN_HOSTS, Lab
-from lab.providers import containers, own, virtual
+from lab.providers import containers, libvirt, own, virtualbox
 from lab.shell import SshShell, command_line
 from lab.waiting import wait_until
 
 UP_TIMEOUT = 90.0
 PROVIDERS: dict[str, ModuleType] = {
     "docker": containers,
-    "libvirt": virtual,
-    "virtualbox": virtual,
+    "libvirt": libvirt,
+    "virtualbox": virtualbox,
     OWN_HOSTS: own,
 }
 

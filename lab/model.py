@@ -127,6 +127,11 @@ class Lab:
     services: tuple[Service, ...]
 
     @property
+    def mounts_host(self) -> bool:
+        """Whether nodes see this host's cache and playbooks; all others are given their share of them."""
+        return self.provider == "docker"
+
+    @property
     def label(self) -> str:
         """The mark that everything of this lab carries, as Docker's filters take it."""
         return f"{MARK}={self.name}"

@@ -16,7 +16,7 @@ from typing import Any
 
 from docker.errors import DockerException
 
-from lab import engine, environment, named
+from lab import engine, environment, named, virsh
 from lab.alone import alone
 from lab.errors import HostError
 from lab.model import MARK, OWN_HOSTS, Lab
@@ -25,7 +25,7 @@ from lab.waiting import stretched
 
 # Routes wider than this are ways to everywhere (0.0.0.0/0, or a VPN's 0.0.0.0/1): the lab may lie inside.
 WIDEST_OWNED = 8
-DEVICES = {"libvirt": "virbr", "virtualbox": "vboxnet"}
+OF_VIRTUALBOX = "vboxnet"  # how its devices are called
 SECONDS = 10
 
 
@@ -41,21 +41,30 @@ class DockerNetwork:
     subnet: str
     id: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    kind = "Docker"
 
     @property
     def bridge(self) -> str:
         return f"br-{self.id[:12]}"
 
+    @property
+    def lab(self) -> str | None:
+        """The lab whose mark it carries."""
+        return self.labels.get(MARK)
+
+
+Network = DockerNetwork | virsh.Network
+
 
 # --- deciding ---------------------------------------------------------------------------------------------
 
 
-def own_networks(lab: Lab, networks: Iterable[DockerNetwork]) -> list[DockerNetwork]:
-    """The Docker networks that carry this lab's label; another lab's label is not ours."""
-    return [network for network in networks if network.labels.get(MARK) == lab.name]
+def own_networks(lab: Lab, networks: Iterable[Network]) -> list[Network]:
+    """The networks that carry this lab's mark; another lab's mark is not ours."""
+    return [network for network in networks if network.lab == lab.name]
 
 
-def clash(lab: Lab, routes: Iterable[Route], networks: Iterable[DockerNetwork]) -> str | None:
+def clash(lab: Lab, routes: Iterable[Route], networks: Iterable[Network]) -> str | None:
     """Who already owns a part of the lab's subnet, in words, or None when it is free or the lab's own.
 
     The network of machines of one's own is there before any lab.
@@ -65,8 +74,8 @@ def clash(lab: Lab, routes: Iterable[Route], networks: Iterable[DockerNetwork]) 
     networks = list(networks)
     own = own_networks(lab, networks)
     for network in networks:
-        if network not in own and _overlaps(lab, network.subnet):
-            return f'the Docker network "{network.name}" ({network.subnet})'
+        if network not in own and network.subnet and _overlaps(lab, network.subnet):
+            return f'the {network.kind} network "{network.name}" ({network.subnet})'
     bridges = {network.bridge for network in own}
     is_there = any(network.subnet == lab.subnet for network in own)
     for route in routes:
@@ -78,10 +87,10 @@ def clash(lab: Lab, routes: Iterable[Route], networks: Iterable[DockerNetwork]) 
 
 
 def _is_ours(lab: Lab, route: Route, bridges: set[str]) -> bool:
-    """libvirt and VirtualBox keep no label: a device of theirs with exactly the lab's subnet is the lab's."""
-    if lab.provider == "docker":
-        return route.device in bridges
-    return route.device.startswith(DEVICES[lab.provider]) and route.destination == lab.subnet
+    """VirtualBox keeps no mark: a device of its own with exactly the lab's subnet is the lab's."""
+    if lab.provider == "virtualbox":
+        return route.device.startswith(OF_VIRTUALBOX) and route.destination == lab.subnet
+    return route.device in bridges
 
 
 def _is_wider(lab: Lab, route: Route) -> bool:
@@ -103,12 +112,12 @@ def _overlaps(lab: Lab, destination: str) -> bool:
     )
 
 
-def leads_to_lab(lab: Lab, device: str | None, networks: Iterable[DockerNetwork]) -> bool:
+def leads_to_lab(lab: Lab, device: str | None, networks: Iterable[Network]) -> bool:
     """Is the device, over which packets to the master leave this host, the lab's own?"""
     if not device:
         return False
-    if lab.provider in DEVICES:
-        return device.startswith(DEVICES[lab.provider])
+    if lab.provider == "virtualbox":
+        return device.startswith(OF_VIRTUALBOX)
     return device in {one.bridge for one in own_networks(lab, networks) if one.subnet == lab.subnet}
 
 
@@ -132,7 +141,7 @@ def parse_networks(answers: Iterable[Mapping[str, Any]]) -> list[DockerNetwork]:
 
 def refuse_clash(lab: Lab) -> None:
     """HostError when someone else owns the lab's subnet; called before anything is made."""
-    owner = clash(lab, host_routes(), docker_networks(lab))
+    owner = clash(lab, host_routes(), host_networks(lab))
     if owner:
         raise HostError(
             f"the lab's subnet {lab.subnet} is taken on this host by {owner}",
@@ -150,7 +159,7 @@ def settle(first: Lab) -> None:
     if not named.chosen() or named.kept():
         return
     with alone(environment.STATE / "subnets.lock"):
-        others, routes, networks = named.kept_by_others(), host_routes(), docker_networks(first)
+        others, routes, networks = named.kept_by_others(), host_routes(), host_networks(first)
         for subnet in named.candidates(first, named.chosen(), environment.ROOT):
             lab = named.renamed(first, named.chosen(), subnet)
             if str(subnet) not in others and clash(lab, routes, networks) is None:
@@ -168,7 +177,7 @@ def is_present(lab: Lab) -> bool:
     """
     if lab.provider == OWN_HOSTS:
         return access.is_reached(lab)
-    return leads_to_lab(lab, device_towards(lab.master.address), docker_networks(lab))
+    return leads_to_lab(lab, device_towards(lab.master.address), host_networks(lab))
 
 
 def require_present(lab: Lab) -> None:
@@ -205,10 +214,15 @@ def _ip(*arguments: str) -> subprocess.CompletedProcess[str]:
         raise HostError(f"ip {' '.join(arguments)} did not answer in {stretched(SECONDS):g} s") from error
 
 
-def docker_networks(lab: Lab) -> list[DockerNetwork]:
-    """The networks of the host's engine; none for the other providers, which need no Docker on the host."""
-    if lab.provider != "docker":
-        return []
+def host_networks(lab: Lab) -> list[Network]:
+    """The networks of what makes the lab's machines: the host's engine, or libvirt; none of the others."""
+    if lab.provider == "libvirt":
+        return [*virsh.networks()]
+    return [*docker_networks()] if lab.provider == "docker" else []
+
+
+def docker_networks() -> list[DockerNetwork]:
+    """The networks of the host's engine."""
     try:
         with closing(engine.connect(SECONDS)) as client:
             return parse_networks([network.attrs for network in client.networks.list()])

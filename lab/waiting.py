@@ -11,6 +11,7 @@ from typing import TypeVar
 from lab.errors import ConfigError, TimedOut
 
 T = TypeVar("T")
+PATIENCE = "LAB_PATIENCE"  # of the environment
 PAUSE = 0.2
 MOST_PATIENCE = 100.0
 SLOW_HOST = "on a slow host: LAB_PATIENCE=3 waits three times as long"
@@ -21,7 +22,7 @@ observer: Callable[[str, float], None] | None = None
 
 def patience() -> float:
     """By how much every limit of time is stretched: LAB_PATIENCE, or 1. Raises ConfigError."""
-    said = os.environ.get("LAB_PATIENCE") or "1"
+    said = os.environ.get(PATIENCE) or "1"
     try:
         factor = float(said)
     except ValueError:

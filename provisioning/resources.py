@@ -163,6 +163,34 @@ class File:
 
 
 @dataclass(frozen=True)
+class Hosts:
+    """Names of machines in /etc/hosts, each with its address; what others wrote there stays."""
+
+    names: tuple[tuple[str, str], ...]  # address, name
+
+    @property
+    def key(self) -> str:
+        return "file:/etc/hosts"
+
+    @property
+    def _lines(self) -> list[str]:
+        return [f"{address} {name} # {MARK}" for address, name in self.names]
+
+    @property
+    def observe(self) -> str:
+        return f"grep -h '# {MARK}$' /etc/hosts || true"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        if observed.splitlines() == self._lines:
+            return None
+        # Written in place: it may be a mount, which nothing can be moved over.
+        return (
+            f"others=$(grep -v '# {MARK}$' /etc/hosts || true); "
+            f"printf '%s\\n' \"$others\" {shlex.join(self._lines)} >/etc/hosts"
+        )
+
+
+@dataclass(frozen=True)
 class OwnFile:
     """A file that a container's program keeps itself from its first start on.
 

@@ -1,4 +1,4 @@
-"""What container nodes mount from this host, one's own machines are given: their share of the cache."""
+"""What container nodes mount from this host, all others are given: their share of the cache."""
 
 from __future__ import annotations
 

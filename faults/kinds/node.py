@@ -75,7 +75,7 @@ class Reboot(NodeFault):
 
 @dataclass(frozen=True)
 class Freeze(NodeFault):
-    """Every process of the node stands still, its SSH server too. Container nodes only."""
+    """Every process of the node stands still, its SSH server too."""
 
     name: ClassVar[str] = "freeze"
     phrase: ClassVar[str] = "(?:freezes|freeze)"

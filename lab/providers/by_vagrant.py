@@ -18,6 +18,7 @@ from lab.errors import LabError
 from lab.model import Lab
 
 DOTFILE = "VAGRANT_DOTFILE_PATH"
+BOXES = Path.home() / ".vagrant.d" / "boxes"
 UP_TRIES = 3
 TRANSIENT = (
     "no such object",
@@ -39,6 +40,27 @@ def start(lab: Lab, say: Callable[[str], None], prepare: Callable[[], None] = la
 
 def destroy() -> None:
     _vagrant().destroy()
+
+
+def add_box(name: str, version: str, catalog: Path) -> None:
+    """Vagrant has the box that the catalogue names; nothing to do when it has."""
+    if not list((BOXES / name / version).glob("**/metadata.json")):
+        _box(catalog.parent, "add", str(catalog), "--provider", "libvirt")
+
+
+def remove_boxes(pattern: str) -> None:
+    """Every box goes whose name is like this."""
+    for folder in sorted(BOXES.glob(pattern)):
+        _box(BOXES, "remove", folder.name, "--all", "--force")
+
+
+def _box(folder: Path, *words: str) -> None:
+    """One `vagrant box`, in a folder without a Vagrantfile of ours."""
+    with _log() as log:
+        command = ["vagrant", "box", *words]
+        done = subprocess.run(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        raise _failed(f"box {words[0]} {words[1]}")
 
 
 def _up(lab: Lab, say: Callable[[str], None], prepare: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.model import Lab
-from provisioning.build import artifacts, images
+from provisioning.build import artifacts, boxes, images
 
 NODE_CACHE = Path("/lab-cache")  # where a node sees the host's cache, read-only
 PROGRAMS = ("consul", "consul-template")
@@ -101,3 +101,5 @@ def make(lab: Lab, progress: Callable[[str], None], bundle: str = "") -> None:
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(lambda name: artifacts.obtain(name, progress), artifacts.NAMES))
     images.prepare(lab, progress)
+    if lab.provider == "libvirt":
+        boxes.prepare(progress)

@@ -2,6 +2,7 @@
 
     base           Debian, made with debootstrap; every other image is FROM it
     node           a machine of the lab
+    machine        what a virtual machine has beyond that: a kernel. Its disk is made of it: boxes.py
     service images nginx, mongo, jenkins, swarm, registrator, and each service in each of its releases
 
 An image is tagged with a digest of everything it is made from, so "is it there?" is "is it current?".
@@ -29,7 +30,7 @@ import docker
 from docker.errors import DockerException, ImageNotFound
 from docker.types import Mount
 
-from lab import engine, http, root
+from lab import engine, http, named, root
 from lab.architecture import architecture
 from lab.errors import ConfigError, HostError, LabError
 from lab.model import MARK, SHARED, Lab
@@ -50,6 +51,7 @@ ANSWERS_WITHIN = 5.0  # seconds in which the registry tells that it is there
 SILENCE = 900  # seconds a build may print nothing
 LAST_LINES = 25
 MAKE_ROOT_FOR = "make the nodes' Debian with debootstrap"
+INSIDE = "/out"  # where an image that is run once finds the folder it fills
 NOT_FOUND = 127  # what a shell exits with when it lacks a command
 FREE_PORT: Any = {"5000/tcp": ("127.0.0.1", None)}  # None: Docker chooses; unknown to the type stubs
 REGISTRY_CONFIG = """\
@@ -115,6 +117,10 @@ def node_image() -> Image:
     return _image("node", "1")
 
 
+def machine_image() -> Image:
+    return _image("machine", "1")
+
+
 def wanted(lab: Lab) -> tuple[Image, ...]:
     """The images that the lab's registry serves."""
     infrastructure = [_image(name, INFRASTRUCTURE_RELEASE) for name in INFRASTRUCTURE]
@@ -148,7 +154,7 @@ def _image(name: str, release: str) -> Image:
         )
     artifact = artifact_of((folder / "Dockerfile").read_text())
     held = inputs_digest(artifact) if artifact else ""
-    return Image(name, release, image_digest(folder_digest(folder), held, build_args(release)))
+    return Image(name, release, image_digest(folder_digest(folder), held, build_args(name, release)))
 
 
 def artifact_of(dockerfile: str) -> str:
@@ -162,8 +168,8 @@ def image_digest(folder: str, artifact: str, args: Mapping[str, str]) -> str:
     return digest_of([folder, artifact, *(f"{key}={value}" for key, value in sorted(args.items()))])
 
 
-def build_args(release: str) -> dict[str, str]:
-    return {"BASE": base_image().tag, "RELEASE": release}
+def build_args(name: str, release: str) -> dict[str, str]:
+    return {"BASE": (node_image() if name == "machine" else base_image()).tag, "RELEASE": release}
 
 
 # --- building ------------------------------------------------------------------------------------------
@@ -197,30 +203,39 @@ def build_node(progress: Progress) -> Image:
     return image
 
 
+def build_machine(progress: Progress) -> Image:
+    """The image of which a virtual machine's disk is made; it is from the node's."""
+    image = machine_image()
+    if not _is_built(image):
+        build_node(progress)
+        build(image, progress)
+    return image
+
+
 def build_base(progress: Progress) -> Image:
     image = base_image()
     if _is_built(image):
         return image
     progress(f"image base: Debian {SUITE}")
-    with _scratch("base") as scratch:
-        _debootstrap(scratch)
+    with scratch("base") as folder:
+        _debootstrap(folder)
         label = f'LABEL "{MARK}"="{SHARED}"'
         with _engine() as client:
             client.api.import_image_from_file(
-                str(scratch / "root.tar"), image.tag.split(":")[0], image.tag.split(":")[1], changes=[label]
+                str(folder / "root.tar"), image.tag.split(":")[0], image.tag.split(":")[1], changes=[label]
             )
     if not _is_built(image):
         raise LabError("the engine did not take the base image in", try_next="docker system df")
     return image
 
 
-def _debootstrap(scratch: Path) -> None:
+def _debootstrap(folder: Path) -> None:
     """Fill root.tar. Only the making is root's: the file belongs to who runs the lab."""
     root.ask(MAKE_ROOT_FOR)
     command = root.as_root([str(FOLDERS / "base" / "make"), SUITE, architecture()])
     # Not subprocess.run, which on an interrupt kills: sudo cannot be killed, and make tidies up by itself.
     with (
-        (scratch / "root.tar").open("wb") as tar,
+        (folder / "root.tar").open("wb") as tar,
         subprocess.Popen(command, stdout=tar, stderr=subprocess.PIPE, text=True) as making,
     ):
         said = making.communicate()[1]
@@ -241,7 +256,7 @@ def build(image: Image, progress: Progress) -> Image:
     with _engine() as client:
         said = client.api.build(
             fileobj=context, custom_context=True, decode=True, rm=True, forcerm=True,
-            tag=image.tag, labels={MARK: SHARED}, buildargs=build_args(image.release),
+            tag=image.tag, labels={MARK: SHARED}, buildargs=build_args(image.name, image.release),
         )  # fmt: skip
         _follow(f"the image {image.name} {image.release} did not build", said)
     return image
@@ -270,6 +285,34 @@ def pack(tar: tarfile.TarFile, source: Path, prefix: str) -> None:
         entry.uname = entry.gname = "root"
         with file.open("rb") as content:
             tar.addfile(entry, content)
+
+
+def run_once(image: Image, words: list[str], folder: Path, failure: str) -> None:
+    """Run an image to its end, with a folder of this host as INSIDE and no network.
+
+    Raises LabError that begins with `failure` and shows its last lines when it exits non-zero.
+    """
+    with _engine() as client:
+        container = client.containers.run(
+            image.tag, words, detach=True, network_mode="none", labels={MARK: SHARED},
+            mounts=[_mount(folder, INSIDE)],
+        )  # fmt: skip
+        try:
+            code = container.wait()["StatusCode"]
+            if code:
+                said = container.logs().decode(errors="replace")
+                raise LabError(
+                    f"{failure}: exit {code}", last_seen=_tail(said), try_next=f"df -h; {named.command('up')}"
+                )
+        finally:
+            container.remove(force=True, v=True)
+
+
+def drop(name: str) -> None:
+    """The images of this name go, of whatever release and digest."""
+    with _engine() as client:
+        for one in client.images.list(name=f"{REPOSITORY}/{name}"):
+            client.images.remove(str(one.id), force=True)
 
 
 def node_is_built() -> bool:
@@ -321,8 +364,8 @@ def registry_store(lab: Lab, progress: Progress) -> Path:
     if store.is_dir():
         return store
     progress("registry: pushing the images once")
-    with _scratch("registry") as scratch:
-        filled = scratch / "store"
+    with scratch("registry") as folder:
+        filled = folder / "store"
         with _registry(lab, filled) as address:
             # One after the other: two pushes of one layer at once trip over each other in the registry.
             for push in pushes(lab):
@@ -402,7 +445,7 @@ def _engine() -> Iterator[docker.DockerClient]:
 
 
 @contextmanager
-def _scratch(kind: str) -> Iterator[Path]:
+def scratch(kind: str) -> Iterator[Path]:
     """A folder in the cache, so that what it holds can be moved into its place in one step."""
     cache_root().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{kind}-", dir=cache_root()) as folder:

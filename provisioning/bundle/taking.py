@@ -10,6 +10,7 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from typing import IO
 
+from lab import named
 from lab.architecture import architecture
 from lab.errors import ConfigError, HostError, LabError
 from lab.model import Lab
@@ -36,7 +37,7 @@ def take_in(lab: Lab, source: str, say: Say) -> None:
     """
     if lab.provider != "docker":
         what = f"a bundle brings nodes that are containers; this lab's provider is {lab.provider}"
-        raise ConfigError(what, try_next="lab up")
+        raise ConfigError(what, try_next=named.command("up"))
     lacking = [thing for thing in build.things(lab) if not thing.is_there()]
     if not lacking:
         return

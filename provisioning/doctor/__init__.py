@@ -13,7 +13,7 @@ from pathlib import Path
 from lab import environment
 from lab.errors import HostError
 from lab.model import OWN_HOSTS, Lab
-from provisioning.doctor import engine, host, surroundings
+from provisioning.doctor import engine, host, surroundings, virtual
 from provisioning.doctor.facts import Check, Facts
 from provisioning.doctor.observing import observe
 
@@ -21,14 +21,27 @@ CHECKS: tuple[Callable[[Facts], Check], ...] = (
     *(host.system, host.architecture, host.python),
     *(engine.engine, engine.options, engine.storage, engine.cgroups, engine.docker),
     *(host.vagrant, host.programs, host.capabilities, host.kernel, host.faults, host.inotify),
-    *(host.memory, host.disk, host.clock, host.files),
+    *(virtual.plugin, virtual.libvirt, virtual.acceleration, virtual.vbox),
+    *(host.memory, virtual.memory, host.disk, host.clock, host.files),
     *(surroundings.ports, surroundings.subnet, surroundings.proxies, surroundings.variables),
-    *(surroundings.browser, surroundings.building, surroundings.cache),
+    *(surroundings.browser, surroundings.building, surroundings.cache, virtual.box),
 )
-# Of nodes that run on this host.
-OF_THIS_HOST = (host.vagrant, host.memory, surroundings.ports)
-# Of nodes that are containers; machines of libvirt and VirtualBox bring their own kernel.
+# Of nodes that are containers; virtual machines bring their own kernel.
 OF_CONTAINERS = (engine.options, engine.storage, engine.cgroups, host.capabilities, host.kernel, host.faults)
+OF_LIBVIRT = (virtual.plugin, virtual.libvirt, virtual.acceleration, virtual.memory, virtual.box)
+OF_VIRTUALBOX = (virtual.vbox,)
+# Checks that are not of a lab with nodes of this kind.
+LEFT_OUT = {
+    "docker": (*OF_LIBVIRT, *OF_VIRTUALBOX),
+    "libvirt": (*OF_CONTAINERS, *OF_VIRTUALBOX, host.memory, surroundings.ports),
+    "virtualbox": (*OF_CONTAINERS, *OF_LIBVIRT),
+    OWN_HOSTS: (
+        *OF_CONTAINERS,
+        *OF_LIBVIRT,
+        *OF_VIRTUALBOX,
+        *(host.vagrant, host.memory, surroundings.ports),
+    ),
+}
 
 
 def examine(lab: Lab) -> list[Check]:
@@ -38,10 +51,7 @@ def examine(lab: Lab) -> list[Check]:
 
 def judge(facts: Facts) -> list[Check]:
     """The list for these facts, without anything that must not be pasted. Pure."""
-    elsewhere = () if facts.lab.provider == "docker" else OF_CONTAINERS
-    if facts.lab.provider == OWN_HOSTS:
-        elsewhere = (*elsewhere, *OF_THIS_HOST)
-    chosen = [one for one in CHECKS if one not in elsewhere]
+    chosen = [one for one in CHECKS if one not in LEFT_OUT[facts.lab.provider]]
     home = facts.given.get("HOME") or str(Path.home())
     return [clean(check(facts), home) for check in chosen]
 

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from lab.model import Lab
 from lab.network import DockerNetwork, Route
+from lab.providers.kvm import Tried
+from lab.virsh import Network
 
 State = Literal["ok", "note", "blocker"]
 
@@ -93,6 +95,18 @@ class Cache:
 
 
 @dataclass(frozen=True)
+class Hypervisor:
+    """What makes virtual machines here; all but `vbox_networks`, VirtualBox's own file, is of libvirt."""
+
+    has_plugin: bool  # Vagrant's, for libvirt
+    networks: tuple[Network, ...] | Unseen  # all that libvirt has
+    has_device: bool  # /dev/kvm, and this user may open it
+    tried: Tried | None  # what a real start on KVM came to, in this boot of the host or another
+    has_box: bool
+    vbox_networks: str  # /etc/vbox/networks.conf, "" without one
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything the checks judge."""
 
@@ -127,10 +141,13 @@ class Facts:
     newest: float  # when a file of the checkout was changed last
     foreign: tuple[str, ...]  # what an earlier bring-up left and this user may not write
     cache: Cache
+    hypervisor: Hypervisor | None = None  # None: the lab's nodes are no virtual machines
 
     @property
     def is_up(self) -> bool:
-        """Whether containers of this lab run: what they take is then not taken by someone else."""
+        """Whether nodes of this lab run: what they take is then not taken by someone else."""
+        if self.hypervisor and not isinstance(self.hypervisor.networks, Unseen):
+            return any(one.lab == self.lab.name and one.is_active for one in self.hypervisor.networks)
         return isinstance(self.engine, Engine) and any(one.is_ours for one in self.engine.containers)
 
 

@@ -279,12 +279,14 @@ def disk(facts: Facts) -> Check:
 
 
 def _wanted_space(facts: Facts) -> dict[str, int]:
-    """Bytes by place. Figures of README: 2 GB for programs and images, 5 GB more for Go's caches."""
+    """Bytes by place, as README says: 2 GB for programs and images, 5 more for Go's caches; 3 for a box."""
     if facts.is_up:
         return {"cache": 0, "engine": 0}
     has_images = isinstance(facts.engine, Engine) and "node" in facts.engine.images and facts.cache.has_store
+    needs_box = facts.lab.provider == "libvirt" and facts.hypervisor and not facts.hypervisor.has_box
+    programs = (5 if facts.cache.lacking else 0) * GIB + (0 if facts.cache.has_store else GIB // 2)
     return {
-        "cache": (5 if facts.cache.lacking else 0) * GIB + (0 if facts.cache.has_store else GIB // 2),
+        "cache": programs + (3 * GIB if needs_box else 0),
         "engine": GIB if has_images else 2 * GIB,
     }
 

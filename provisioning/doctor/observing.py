@@ -23,13 +23,25 @@ from typing import Any, TypeVar
 from docker import DockerClient
 from docker.errors import DockerException, ImageNotFound
 
-from lab import engine, environment, network
+from lab import engine, environment, network, virsh
 from lab.errors import HostError, LabError
 from lab.model import MARK, Lab
 from lab.network import Route
+from lab.providers import kvm
 from lab.waiting import SLOW_HOST, stretched
-from provisioning.build import artifacts, images
-from provisioning.doctor.facts import Cache, Container, Engine, Facts, Kernel, Program, Space, Unseen
+from provisioning.build import artifacts, boxes, images
+from provisioning.doctor import virtual
+from provisioning.doctor.facts import (
+    Cache,
+    Container,
+    Engine,
+    Facts,
+    Hypervisor,
+    Kernel,
+    Program,
+    Space,
+    Unseen,
+)
 
 SECONDS = 1.0
 # As the features look for one: scenarios/chromium.py.
@@ -37,7 +49,9 @@ BROWSERS = (
     *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
     *("microsoft-edge", "microsoft-edge-stable", "brave-browser", "brave-browser-stable"),
 )
-TOOLS = ("ip", "ssh", "ssh-keygen", "sudo", "debootstrap")
+TOOLS = ("ip", "ssh", "ssh-keygen", "sudo", "debootstrap", "virsh", "qemu-img")
+PLUGIN = Path("/usr/share/vagrant-plugins/plugins.d/vagrant-libvirt.json")  # as Debian packs it
+PLUGINS = Path.home() / ".vagrant.d" / "plugins.json"  # what `vagrant plugin install` notes
 SETTINGS = Path("/etc/docker/daemon.json")
 PID_FILES = (Path("/run/docker.pid"), Path("/var/run/docker.pid"))
 KEYRINGS = (
@@ -105,6 +119,7 @@ def observe(lab: Lab, *, with_browser: bool = True) -> Facts:
     browsers = [_program(name) for name in BROWSERS if shutil.which(name)] if with_browser else None
     routes = _begin(lambda: tuple(_routes()))
     go = _begin(_go)
+    hypervisor = _hypervisor(lab)
     bounding, of_engine = _bounding()
     facts_of_engine = asked()
     return Facts(
@@ -139,6 +154,7 @@ def observe(lab: Lab, *, with_browser: bool = True) -> Facts:
         newest=_newest(),
         foreign=_foreign(),
         cache=Cache(_lacking(), images.store_path(lab).is_dir(), go()),
+        hypervisor=hypervisor(),
     )
 
 
@@ -238,6 +254,32 @@ def _bounding() -> tuple[str, bool]:
     process = _process()
     found = re.search(r"^CapBnd:\s*(\w+)", _text((process or Path("/proc/self")) / "status"), re.MULTILINE)
     return (found[1] if found else "", process is not None)
+
+
+# --- virtual machines -------------------------------------------------------------------------------------
+
+
+def _hypervisor(lab: Lab) -> Callable[[], Hypervisor | None]:
+    """Begin asking libvirt, when the lab's nodes are virtual machines."""
+    if lab.provider not in ("libvirt", "virtualbox"):
+        return lambda: None
+    asked = _begin(_networks) if lab.provider == "libvirt" else lambda: ()
+    return lambda: Hypervisor(
+        has_plugin=PLUGIN.exists() or '"vagrant-libvirt"' in _text(PLUGINS),
+        networks=asked(),
+        has_device=os.access(kvm.DEVICE, os.R_OK | os.W_OK),
+        tried=kvm.kept(),
+        has_box=lab.provider == "libvirt" and boxes.is_there(),
+        vbox_networks=_text(Path(virtual.VBOX_FILE)),
+    )
+
+
+def _networks() -> tuple[virsh.Network, ...] | Unseen:
+    try:
+        return tuple(virsh.networks())
+    except HostError as error:
+        why = f"{error.what}: {error.last_seen.strip()}" if error.last_seen else error.what
+        return Unseen(why, error.try_next or "", is_certain=True)
 
 
 # --- programs ---------------------------------------------------------------------------------------------

@@ -56,7 +56,9 @@ def subnet(facts: Facts) -> Check:
         return unseen("subnet", facts.routes)
     if isinstance(facts.engine, Unseen):
         return note("subnet", "could not tell: no engine answers, so nobody knows whose the networks are")
-    owner = network.clash(facts.lab, facts.routes, facts.engine.networks)
+    if facts.hypervisor and isinstance(facts.hypervisor.networks, Unseen):
+        return unseen("subnet", facts.hypervisor.networks)
+    owner = network.clash(facts.lab, facts.routes, _networks(facts, facts.engine))
     if owner:
         return blocker(
             "subnet",
@@ -67,7 +69,15 @@ def subnet(facts: Facts) -> Check:
 
 
 def _whose(facts: Facts, engine: Engine) -> str:
-    return "the lab's own" if network.own_networks(facts.lab, engine.networks) else "free"
+    return "the lab's own" if network.own_networks(facts.lab, _networks(facts, engine)) else "free"
+
+
+def _networks(facts: Facts, engine: Engine) -> tuple[network.Network, ...]:
+    """Those of what makes the nodes: as `lab up` asks for them."""
+    if facts.lab.provider != "libvirt":
+        return engine.networks
+    found = facts.hypervisor.networks if facts.hypervisor else ()
+    return () if isinstance(found, Unseen) else found
 
 
 # --- the shell --------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from cli import main as lab_command
 from deployments import bring_up
-from lab import environment, network
+from lab import environment
 from provisioning.bundle import serve
 from tests.provisioning.bundle.bundles import Machine, renamed
 
@@ -91,8 +91,7 @@ def test_up_gives_the_bundle_on(
     word: str, source: str, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[str] = []
-    monkeypatch.setattr(network, "settle", lambda lab: None)
-    monkeypatch.setattr(bring_up, "bring_up", lambda lab, say, bundle: given.append(bundle))
+    monkeypatch.setattr(bring_up, "bring_up_chosen", lambda say, bundle: given.append(bundle))
     monkeypatch.setattr(lab_command.screens, "closing", lambda lab: None)
     assert command("up", word, source)[0] == 0
     assert given == [source]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,7 @@ from deployments import baseline, books, bring_up
 from lab import config, engine, machines, network
 from lab.clients.consul import ConsulClient
 from lab.errors import HostError
-from provisioning import build, doctor, health, provision
+from provisioning import build, doctor, health, provision, supply
 from provisioning.bundle import taking
 
 LAB = config.load(config.LAB_FILE)
@@ -104,3 +105,14 @@ def test_nothing_is_made_on_a_host_that_cannot(
     with pytest.raises(HostError):
         bring_up.bring_up(LAB, lambda _: None)
     assert not [step for step in done if step not in ("doctor.refuse", "network.refuse_clash")]
+
+
+@pytest.mark.parametrize(
+    ("provider", "times"), [("docker", 0), ("libvirt", 1), ("virtualbox", 1), ("ssh", 1)]
+)
+def test_machines_that_do_not_mount_this_host_are_given_their_share(
+    provider: str, times: int, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supply, "supply", lambda *_: done.append("supply"))
+    bring_up.bring_up(dataclasses.replace(LAB, provider=provider), lambda _: None)
+    assert done.count("supply") == times

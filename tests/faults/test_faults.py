@@ -19,7 +19,7 @@ from faults.kinds.shaping import handle, no_qdisc, remove_qdisc
 from faults.targets import Snapshot
 from faults.timer import undone
 from lab.errors import CheckFailed, ConfigError
-from lab.model import Access, Lab, Power
+from lab.model import MARK, Access, Lab, Power
 from lab.shell import Result
 from lab.testing import FakeShell
 from scenarios.steps.faults import fault_of, phrase
@@ -219,20 +219,41 @@ def test_what_cannot_be_is_refused_with_its_reason(
     assert said in str(error.value)
 
 
-def test_other_providers_have_a_clock_of_their_own_and_cannot_be_frozen(lab: Lab, snapshot: Snapshot) -> None:
-    other = dataclasses.replace(lab, provider="libvirt")
+@pytest.mark.parametrize("provider", ["libvirt", "virtualbox"])
+def test_virtual_machines_have_a_clock_of_their_own(provider: str, lab: Lab, snapshot: Snapshot) -> None:
+    other = dataclasses.replace(lab, provider=provider)
     clock = plan(other, snapshot, made("clock"), "swarm-node-01", 30, chance=random.Random(1))
     assert 'date -s "60 seconds"' in clock.actions[0].inject
-    with pytest.raises(CheckFailed, match="only a container node can be frozen"):
+
+
+def test_vagrant_freezes_nothing(lab: Lab, snapshot: Snapshot) -> None:
+    other = dataclasses.replace(lab, provider="virtualbox")
+    with pytest.raises(CheckFailed, match="Vagrant cannot freeze a node of virtualbox"):
         plan(other, snapshot, made("freeze"), "swarm-node-01", 30, chance=random.Random(1))
 
 
 @pytest.mark.parametrize("name", ["power-cut", "halt", "reboot"])
-def test_virtual_machines_are_vagrants(name: str, lab: Lab, snapshot: Snapshot) -> None:
-    other = dataclasses.replace(lab, provider="libvirt")
+def test_the_power_of_virtualbox_is_vagrants(name: str, lab: Lab, snapshot: Snapshot) -> None:
+    other = dataclasses.replace(lab, provider="virtualbox")
     host, *_ = plan(other, snapshot, made(name), "swarm-node-01", 30, chance=random.Random(1)).actions
     assert host.inject.startswith("vagrant ")
     assert host.heal == "vagrant up swarm-node-01"
+
+
+@pytest.mark.parametrize(
+    ("name", "act"),
+    [("power-cut", "destroy"), ("freeze", "suspend"), ("halt", "shutdown"), ("reboot", "start")],
+)
+def test_the_power_of_libvirts_machines_is_taken_by_virsh(
+    name: str, act: str, lab: Lab, snapshot: Snapshot
+) -> None:
+    other = dataclasses.replace(lab, provider="libvirt")
+    host, *_ = plan(other, snapshot, made(name), "swarm-node-01", 30, chance=random.Random(1)).actions
+    assert f"virsh -q -c qemu:///system {act} bluegreen-lab-swarm-node-01" in host.inject or (
+        f'virsh -q -c "$uri" {act} "$domain"' in host.inject
+    )
+    assert all(f'"{MARK}=bluegreen-lab "*) ;;' in script for script in (host.inject, host.heal, host.healed))
+    assert not re.search(r"\b(vagrant|docker) (halt|up|start|kill)", host.inject + host.heal + host.healed)
 
 
 def own(lab: Lab, power: Power | None) -> Lab:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import time
@@ -229,9 +230,20 @@ def test_a_machine_that_is_gone_has_nothing_left(
 ) -> None:
     injected = harness.inject(made("isolate"), "swarm-node-02", 10)
     shells["swarm-node-02"].answers = {"": BROKEN_SSH}
-    host.answers = {"docker inspect bluegreen-lab-swarm-node-02": said("Error: No such object: x", exit=1)}
+    host.answers = {"docker inspect": said("Error: No such object: x", exit=1)}
     healed = harness.heal(injected.id)
     assert (healed.phase, healed.detail) == ("healed", "")
+
+
+def test_a_machine_of_libvirt_that_is_gone_has_nothing_left(
+    harness: Harness, shells: dict[str, FakeShell], host: FakeShell
+) -> None:
+    injected = harness.inject(made("isolate"), "swarm-node-02", 10)
+    harness.lab = dataclasses.replace(harness.lab, provider="libvirt")
+    shells["swarm-node-02"].answers = {"": BROKEN_SSH}
+    seen = "error: failed to get domain 'bluegreen-lab-swarm-node-02'"
+    host.answers = {"desc bluegreen-lab-swarm-node-02": said(seen, exit=1)}
+    assert harness.heal(injected.id).phase == "healed"
 
 
 def test_an_unknown_id_names_the_nearest(harness: Harness) -> None:

@@ -310,3 +310,31 @@ def test_machines_of_ones_own_are_in_one_lab_alone(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("LAB", "two")
     with pytest.raises(ConfigError, match="can be in one lab alone"):
         config.load(tmp_path / "lab.yml")
+
+
+@pytest.mark.parametrize("provider", ["libvirt", "virtualbox", "docker"])
+def test_the_environment_wins_over_the_files_provider(
+    provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_PROVIDER", provider)
+    lab = load(tmp_path, GOOD)
+    monkeypatch.delenv("LAB_PROVIDER")
+    assert lab == dataclasses.replace(load(tmp_path, GOOD), provider=provider)
+
+
+@pytest.mark.parametrize("word", ["libvrt", "ssh", "LIBVIRT", "docker "])
+def test_a_provider_of_the_environment_that_cannot_be_is_refused(
+    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_PROVIDER", word)
+    with pytest.raises(ConfigError, match=f'LAB_PROVIDER is "{word}"') as caught:
+        load(tmp_path, GOOD)
+    assert (caught.value.exit_code, caught.value.try_next) == (2, "one of: docker, libvirt, virtualbox")
+
+
+def test_machines_of_ones_own_stay_what_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_PROVIDER", "libvirt")
+    with pytest.raises(ConfigError, match="has machines of your own"):
+        load(tmp_path, reached(OWN))
+    monkeypatch.setenv("LAB_PROVIDER", "ssh")
+    assert load(tmp_path, reached(OWN)).provider == "ssh"

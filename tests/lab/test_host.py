@@ -20,7 +20,8 @@ from lab import engine, environment, waiting
 from lab.errors import ConfigError, HostError
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = ("lab/host.sh", *(f"lab/host/{name}.sh" for name in ("clean", "packages", "bundle", "venv")))
+HALVES = ("clean", "packages", "bundle", "venv", "libvirt")
+SCRIPTS = tuple(f"lab/{name}.sh" for name in ("host", *(f"host/{one}" for one in HALVES)))
 REAL = ("chmod", "cksum", "find", "mkdir", "readlink", "sha256sum", "tar", "uname")
 # All that a bring-up or the features look for; `python3` is played apart.
 PROGRAMS = ("dockerd", "vagrant", "debootstrap", "ip", "ssh", "rsync", "curl", "tmux")
@@ -75,6 +76,7 @@ class Host:
             "/run/systemd/system": f"{self.state}/systemd",
             "/etc/init.d/docker": f"{self.state}/init.d/docker",
             "/var/log/dockerd.log": f"{self.state}/dockerd.log",
+            "/usr/share/vagrant-plugins/plugins.d/": f"{self.state}/plugin-",
             "sleep 0.3": "SECONDS=$((SECONDS + 1))",
         }
         texts = {name: (ROOT / name).read_text() for name in SCRIPTS}
@@ -667,6 +669,116 @@ def test_a_lab_alone_needs_no_terminal(host: Host) -> None:
 def test_a_lab_alone_needs_no_browser(host: Host) -> None:
     host.run()
     assert host.calls("scenarios.chromium") == []
+
+
+# --- virtual machines -----------------------------------------------------------------------------------
+
+OF_LIBVIRT = ("libvirtd", "virsh", "dnsmasq", "qemu-img", "qemu-system-x86_64")
+SILENT = "error: failed to connect to the hypervisor"
+
+
+@pytest.fixture
+def hypervisor(host: Host) -> Host:
+    """The same host with all that virtual machines need, and a libvirt that answers."""
+    host.environ["LAB_PROVIDER"] = "libvirt"
+    (host.bin / "uname").unlink()
+    host.played.by_words("uname", {"-s": "echo Linux", "-m": "echo ${machine:-x86_64}"})
+    for name in (*OF_LIBVIRT, "qemu-system-aarch64"):
+        host.played.program(name)
+    (host.state / "plugin-vagrant-libvirt.json").touch()
+    return host
+
+
+def test_a_host_that_has_libvirt_and_all_with_it_is_left_as_it_is(hypervisor: Host) -> None:
+    done = hypervisor.run()
+    assert done.returncode == 0, done.stderr
+    assert hypervisor.calls("apt-get", "libvirtd", "virtlogd") == []
+
+
+def test_what_virtual_machines_lack_is_installed(hypervisor: Host) -> None:
+    hypervisor.lacks(*OF_LIBVIRT[2:])
+    (hypervisor.state / "plugin-vagrant-libvirt.json").unlink()
+    hypervisor.played.program("virsh")
+    hypervisor.run()
+    (installed,) = hypervisor.calls("apt-get install")
+    assert installed.split()[4:] == ["dnsmasq-base", "qemu-utils", "vagrant-libvirt", "qemu-system-x86"]
+
+
+def test_an_arm_host_gets_the_qemu_of_its_kind(hypervisor: Host) -> None:
+    hypervisor.lacks("qemu-system-aarch64")
+    hypervisor.played.by_words("uname", {"-s": "echo Linux", "-m": "echo aarch64"})
+    hypervisor.run()
+    (installed,) = hypervisor.calls("apt-get install")
+    assert installed.split()[4:] == ["qemu-system-arm"]
+
+
+def test_a_plugin_that_vagrant_installed_itself_will_do(hypervisor: Host) -> None:
+    (hypervisor.state / "plugin-vagrant-libvirt.json").unlink()
+    (hypervisor.home / ".vagrant.d").mkdir()
+    (hypervisor.home / ".vagrant.d/plugins.json").write_text('{"installed":{"vagrant-libvirt":{}}}')
+    assert hypervisor.run().returncode == 0
+    assert hypervisor.calls("apt-get install") == []
+
+
+@pytest.mark.parametrize("line", ["provider: libvirt", 'provider: "libvirt"   # as here'])
+def test_the_lab_file_says_so_too(line: str, hypervisor: Host) -> None:
+    hypervisor.environ.clear()
+    hypervisor.write("lab/lab.yml", f"name: x\n{line}\n")
+    hypervisor.lacks("dnsmasq")
+    hypervisor.run()
+    assert hypervisor.calls("dnsmasq-base")
+
+
+def test_other_providers_need_nothing_of_it(hypervisor: Host) -> None:
+    hypervisor.environ["LAB_PROVIDER"] = "docker"
+    hypervisor.write("lab/lab.yml", "provider: libvirt\n")
+    hypervisor.lacks(*OF_LIBVIRT)
+    assert hypervisor.run().returncode == 0
+    assert hypervisor.calls("apt-get install") == []
+
+
+def test_an_unknown_provider_is_refused_before_anything_is_done(host: Host) -> None:
+    done = host.run(LAB_PROVIDER="vmware")
+    assert (done.returncode, host.calls("apt-get", "pip")) == (2, [])
+    assert "LAB_PROVIDER is 'vmware'" in done.stderr and "docker, libvirt, virtualbox" in done.stderr
+
+
+def test_without_systemd_libvirt_is_started_with_its_log(hypervisor: Host) -> None:
+    silent = f"[ -e $state/started ] || {{ echo '{SILENT}' >&2; exit 1; }}"
+    hypervisor.played.program("virsh", silent)
+    hypervisor.played.program("libvirtd", ": >$state/started")
+    hypervisor.played.program("virtlogd")
+    hypervisor.played.program("pgrep", "exit 1")
+    done = hypervisor.run()
+    assert done.returncode == 0, done.stderr
+    assert hypervisor.calls("virtlogd -d", "libvirtd -d") == ["virtlogd -d", "libvirtd -d"]
+
+
+def test_a_libvirt_that_stays_silent_ends_it(hypervisor: Host) -> None:
+    hypervisor.played.program("virsh", f"echo '{SILENT}' >&2; exit 1")
+    hypervisor.played.program("virtlogd")
+    hypervisor.played.program("pgrep", "exit 1")
+    done = hypervisor.run()
+    assert done.returncode == 3
+    assert "libvirt did not answer in 30 s" in done.stderr and SILENT in done.stderr
+
+
+@pytest.mark.parametrize("said", ["Permission denied", "authentication unavailable: no polkit agent"])
+def test_a_libvirt_that_refuses_the_user_is_told_with_the_words_to_type(said: str, hypervisor: Host) -> None:
+    hypervisor.played.program("virsh", f"echo 'error: {said}' >&2; exit 1")
+    done = hypervisor.run(user="ada")
+    assert (done.returncode, hypervisor.calls("libvirtd")) == (4, [])
+    assert "sudo usermod -aG libvirt,kvm" in done.stderr
+
+
+def test_libvirt_is_not_started_with_sudo_without_a_yes(hypervisor: Host) -> None:
+    hypervisor.uid(os.getuid() or 1000)
+    hypervisor.played.program("virsh", f"echo '{SILENT}' >&2; exit 1")
+    hypervisor.played.program("sudo")
+    hypervisor.played.program("find")  # all belongs to this user
+    done = hypervisor.run()
+    assert done.returncode == 4 and "To start libvirt, sudo is needed" in done.stderr
+    assert hypervisor.calls("libvirtd -d", "sudo env") == []
 
 
 # --- from a bundle --------------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab import environment, labs
+from lab import config, environment, labs, virsh
+from lab.errors import HostError
 from lab.labs import Found
-from lab.model import MARK
+from lab.model import MARK, Lab
 from lab.providers.containers import AUTHORIZED_KEYS
 
 
@@ -57,7 +59,47 @@ def test_a_lab_of_our_name_is_anothers_while_its_checkout_is_there(
 ) -> None:
     here = [node("a", str(tmp_path)), node("b", str(tmp_path / "gone"))]
     monkeypatch.setattr(labs, "here", lambda: labs.of(here, []))
-    assert [one.lab for one in labs.of_others("a")] == ["a"]
-    assert labs.of_others("b") == labs.of_others("c") == []
+    assert [one.lab for one in labs.of_others(called("a"))] == ["a"]
+    assert labs.of_others(called("b")) == labs.of_others(called("c")) == []
     monkeypatch.setattr(environment, "STATE", tmp_path / ".lab")
-    assert labs.of_others("a") == []
+    assert labs.of_others(called("a")) == []
+
+
+def called(name: str, provider: str = "docker") -> Lab:
+    return dataclasses.replace(config.load(config.LAB_FILE), name=name, provider=provider)
+
+
+def test_a_lab_of_libvirt_is_known_by_its_network_and_its_machines(tmp_path: Path) -> None:
+    mark = virsh.Mark("a", tmp_path, 7)
+    networks = [
+        virsh.Network("a", "10.1.1.0/24", "lab-1", mark, True),
+        virsh.Network("a-ssh", "192.168.112.0/24", "lab-2", mark, True),
+        virsh.Network("default", "192.168.122.0/24", "virbr0"),
+    ]
+    machines = [
+        virsh.Domain("a-m", "1", "qemu", mark, is_running=True),
+        virsh.Domain("a-n", "2", "qemu", mark),
+        virsh.Domain("theirs", "3", "kvm", None, is_running=True),
+    ]
+    assert labs.of_libvirt(machines, networks) == [Found("a", "10.1.1.0/24", 1, 2, tmp_path, 7.0)]
+
+
+def test_another_checkouts_lab_of_libvirt_is_found_without_an_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labs, "_of_this_engine", lambda: pytest.fail("the engine was asked"))
+    network = virsh.Network("a", "10.1.1.0/24", "lab-1", virsh.Mark("a", tmp_path, 7))
+    monkeypatch.setattr(virsh, "networks", lambda: [network])
+    monkeypatch.setattr(virsh, "domains", list)
+    assert [one.checkout for one in labs.of_others(called("a", "libvirt"))] == [tmp_path]
+
+
+def test_a_silent_libvirt_hides_no_lab_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = labs.of([node("a", "/x")], [])
+    monkeypatch.setattr(labs, "_of_this_engine", lambda: found)
+
+    def silent() -> list[virsh.Domain]:
+        raise HostError("libvirt does not answer")
+
+    monkeypatch.setattr(virsh, "domains", silent)
+    assert labs.here() == found

@@ -121,9 +121,7 @@ def test_the_state_of_vagrant_and_the_way_in_are_forgotten(tmp_path: Path) -> No
     assert not machines.ssh_config().exists()
 
 
-def test_other_providers_are_destroyed_by_vagrant(
-    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_virtualbox_is_destroyed_by_vagrant(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
 
     class Vagrant:
@@ -131,7 +129,7 @@ def test_other_providers_are_destroyed_by_vagrant(
             called.append("destroy")
 
     monkeypatch.setattr(by_vagrant, "_vagrant", Vagrant)
-    assert machines.destroy(dataclasses.replace(LAB, provider="libvirt"), lambda line: None) == []
+    assert machines.destroy(dataclasses.replace(LAB, provider="virtualbox"), lambda line: None) == []
     assert (called, engine.asked) == (["destroy"], [])
 
 

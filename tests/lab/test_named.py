@@ -20,7 +20,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(environment, "STATE", tmp_path)
     monkeypatch.delenv(environment.LAB, raising=False)
     monkeypatch.setattr(network, "host_routes", list)
-    monkeypatch.setattr(network, "docker_networks", lambda lab: [])
+    monkeypatch.setattr(network, "docker_networks", list)
     return tmp_path
 
 
@@ -112,9 +112,7 @@ def test_a_subnet_that_is_taken_is_passed_over(monkeypatch: pytest.MonkeyPatch) 
     name_it(monkeypatch)
     best, second, third, *_ = tried(checkout=environment.ROOT)
     monkeypatch.setattr(network, "host_routes", lambda: [Route(str(best), "eth0")])
-    monkeypatch.setattr(
-        network, "docker_networks", lambda lab: [DockerNetwork("x", str(second), "0123456789ab")]
-    )
+    monkeypatch.setattr(network, "docker_networks", lambda: [DockerNetwork("x", str(second), "0123456789ab")])
     network.settle(FIRST)
     assert config.load(config.LAB_FILE).subnet == str(third)
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
 from docker.errors import DockerException
 
-from lab import config, engine, network
+from lab import config, engine, network, virsh
 from lab.errors import HostError
 from lab.network import DockerNetwork, Route, clash, leads_to_lab
 
@@ -16,6 +17,7 @@ VIRTUALBOX = dataclasses.replace(LAB, provider="virtualbox")
 ID = "0123456789abcdef0123456789abcdef"
 BRIDGE = "br-0123456789ab"
 OURS = DockerNetwork("some-name", LAB.subnet, ID, {"bluegreen-lab": "bluegreen-lab"})
+OF_LIBVIRT = virsh.Network(LAB.name, LAB.subnet, "lab-1", virsh.Mark(LAB.name, Path("/x")), True)
 HOME = [Route("default", "eth0"), Route("192.0.2.0/24", "eth0"), Route("172.17.0.0/16", "docker0")]
 
 
@@ -53,11 +55,31 @@ def test_a_way_to_everywhere_or_elsewhere_is_no_clash(destination: str) -> None:
     assert clash(LAB, [Route(destination, "tun0")], []) is None
 
 
-def test_a_labs_device_of_another_provider_is_its_own_only_with_exactly_its_subnet() -> None:
-    assert clash(LIBVIRT, [Route(LAB.subnet, "virbr1")], []) is None
+def test_a_labs_device_of_virtualbox_is_its_own_only_with_exactly_its_subnet() -> None:
     assert clash(VIRTUALBOX, [Route(LAB.subnet, "vboxnet0")], []) is None
-    assert clash(LIBVIRT, [Route("10.100.0.0/16", "virbr1")], []) == "the route to 10.100.0.0/16 on virbr1"
-    assert clash(LIBVIRT, [Route(LAB.subnet, "vboxnet0")], []) == "the route to 10.100.199.0/24 on vboxnet0"
+    wider = [Route("10.100.0.0/16", "vboxnet0")]
+    assert clash(VIRTUALBOX, wider, []) == "the route to 10.100.0.0/16 on vboxnet0"
+    assert clash(VIRTUALBOX, [Route(LAB.subnet, "virbr1")], []) == "the route to 10.100.199.0/24 on virbr1"
+
+
+def test_the_labs_own_network_of_libvirt_is_no_clash() -> None:
+    assert clash(LIBVIRT, [Route(LAB.subnet, "lab-1")], [OF_LIBVIRT]) is None
+
+
+@pytest.mark.parametrize("is_active", [True, False])
+def test_a_network_of_libvirt_that_is_not_the_labs_is_named_active_or_not(is_active: bool) -> None:
+    other = dataclasses.replace(OF_LIBVIRT, name="theirs", mark=None, is_active=is_active)
+    routes = [Route(LAB.subnet, "lab-1")] if is_active else []
+    assert clash(LIBVIRT, routes, [other]) == 'the libvirt network "theirs" (10.100.199.0/24)'
+
+
+def test_the_network_of_another_lab_of_libvirt_is_not_ours() -> None:
+    other = dataclasses.replace(OF_LIBVIRT, mark=virsh.Mark("other", Path("/x")))
+    assert clash(LIBVIRT, [], [other]) == 'the libvirt network "bluegreen-lab" (10.100.199.0/24)'
+
+
+def test_a_network_of_libvirt_without_addresses_is_in_nobodys_way() -> None:
+    assert clash(LIBVIRT, [], [virsh.Network("bridged", "", "br0")]) is None
 
 
 def test_the_lab_is_there_when_packets_leave_by_its_bridge() -> None:
@@ -75,10 +97,11 @@ def test_a_network_with_another_subnet_or_label_is_not_the_lab() -> None:
     assert not leads_to_lab(LAB, BRIDGE, [dataclasses.replace(OURS, labels={})])
 
 
-def test_other_providers_are_known_by_their_devices() -> None:
-    assert leads_to_lab(LIBVIRT, "virbr1", [])
+def test_virtualbox_is_known_by_its_devices_and_libvirt_by_its_mark() -> None:
+    assert leads_to_lab(LIBVIRT, "lab-1", [OF_LIBVIRT])
     assert leads_to_lab(VIRTUALBOX, "vboxnet0", [])
-    assert not leads_to_lab(LIBVIRT, "eth0", [])
+    assert not leads_to_lab(LIBVIRT, "virbr1", [OF_LIBVIRT])
+    assert not leads_to_lab(LIBVIRT, "lab-1", [dataclasses.replace(OF_LIBVIRT, mark=None)])
     assert not leads_to_lab(VIRTUALBOX, BRIDGE, [OURS])
 
 
@@ -110,13 +133,13 @@ def test_networks_are_read_as_the_engine_tells_them() -> None:
 
 def fake_host(patch: pytest.MonkeyPatch, routes: list[Route], device: str | None) -> None:
     patch.setattr(network, "host_routes", lambda: routes)
-    patch.setattr(network, "docker_networks", lambda lab: [OURS])
+    patch.setattr(network, "docker_networks", lambda: [OURS])
     patch.setattr(network, "device_towards", lambda address: device)
 
 
 def test_a_clash_is_refused_with_the_owner_named(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_host(monkeypatch, [Route("10.100.0.0/16", "tun0")], "tun0")
-    monkeypatch.setattr(network, "docker_networks", lambda lab: [])
+    monkeypatch.setattr(network, "docker_networks", lambda: [])
     with pytest.raises(HostError, match=r"taken on this host by the route to 10\.100\.0\.0/16 on tun0"):
         network.refuse_clash(LAB)
 
@@ -146,7 +169,7 @@ def test_an_engine_that_breaks_off_is_said(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(engine, "connect", lambda timeout: Broken())
     with pytest.raises(HostError, match="Docker does not answer\n  last seen: connection reset"):
-        network.docker_networks(LAB)
+        network.host_networks(LAB)
 
 
 def test_a_host_without_ip_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

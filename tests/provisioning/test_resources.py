@@ -22,6 +22,7 @@ from provisioning.resources import (
     Directory,
     File,
     Folder,
+    Hosts,
     Masked,
     Member,
     Package,
@@ -467,3 +468,21 @@ def test_a_unit_that_must_not_run_is_masked_once(observed: str, change: bool) ->
 @pytest.mark.parametrize(("observed", "change"), [("vagrant docker", False), ("vagrant dockers", True)])
 def test_a_user_joins_a_group_once(observed: str, change: bool) -> None:
     assert (Member("vagrant", "docker").converge(observed, NOTHING) is not None) == change
+
+
+def test_names_of_machines_are_beside_what_others_wrote_and_follow_the_lab_file(tmp_path: Path) -> None:
+    shell, hosts = Bash(etc=tmp_path), tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 localhost\n10.9.9.9 theirs\n")
+    names = Hosts((("10.0.0.2", "a"), ("10.0.0.3", "b")))
+    mend(shell, names)
+    assert hosts.read_text().splitlines() == [
+        *(
+            "127.0.0.1 localhost",
+            "10.9.9.9 theirs",
+            "10.0.0.2 a # bluegreen-lab",
+            "10.0.0.3 b # bluegreen-lab",
+        ),
+    ]
+    assert todo(shell, names) == []
+    mend(shell, Hosts((("10.0.0.4", "b"),)))
+    assert hosts.read_text().splitlines()[2:] == ["10.0.0.4 b # bluegreen-lab"]

@@ -11,7 +11,7 @@ import pytest
 from lab import environment
 from lab.errors import HostError
 from provisioning import doctor
-from provisioning.doctor.facts import Check, Engine, Facts, Kernel, Program, Unseen, blocker
+from provisioning.doctor.facts import Check, Engine, Facts, Hypervisor, Kernel, Program, Unseen, blocker
 from provisioning.doctor.observing import refused
 
 On = Callable[..., Facts]
@@ -155,9 +155,11 @@ def test_a_remote_engine_blocks_with_what_to_unset(host: Facts) -> None:
 def test_machines_with_a_kernel_of_their_own_ask_less_of_this_one(host: Facts) -> None:
     bare = change(host, kernel=Kernel(frozenset(), frozenset(), None), bounding="0")
     assert {"kernel", "capabilities"} <= others(bare).keys()
-    libvirt = dataclasses.replace(host.lab, provider="libvirt")
-    names = {check.name for check in doctor.judge(change(bare, lab=libvirt))}
-    assert names & {"kernel", "faults", "capabilities", "storage"} == set()
+    of_boxes = Hypervisor(True, (), True, None, True, "")
+    for provider in ("libvirt", "virtualbox"):
+        lab = dataclasses.replace(host.lab, provider=provider)
+        names = {check.name for check in doctor.judge(change(bare, lab=lab, hypervisor=of_boxes))}
+        assert names & {"kernel", "faults", "capabilities", "storage"} == set()
 
 
 # --- what `lab up` says -------------------------------------------------------------------------------------

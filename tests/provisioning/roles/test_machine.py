@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,16 @@ def test_the_nodes_own_locale_wins_over_every_one_that_a_user_sends_along() -> N
     text = (IMAGE / "sshd.conf").read_text()
     (line,) = (line for line in text.splitlines() if line.startswith("SetEnv "))
     assert line.split()[1:] == ["LANG=C.UTF-8", "LC_ALL=C.UTF-8"]
+
+
+def given(provider: str) -> set[str]:
+    """The playbooks and the gate, as far as a machine of this provider has them."""
+    lab = dataclasses.replace(LAB, provider=provider)
+    keys = {one.key for one in machine.resources(lab, lab.master, Built({}, {}, ("", "")))}
+    return {word for word in ("/vagrant/ansible", "lab-gate.service") if any(word in key for key in keys)}
+
+
+def test_what_mounts_this_host_needs_no_playbooks_and_what_has_one_network_no_gate() -> None:
+    assert given("docker") == {"lab-gate.service"}
+    assert given("libvirt") == given("virtualbox") == {"/vagrant/ansible", "lab-gate.service"}
+    assert given("ssh") == {"/vagrant/ansible"}

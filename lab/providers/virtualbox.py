@@ -1,4 +1,4 @@
-"""Virtual machines of libvirt or VirtualBox; Vagrant alone knows them."""
+"""Virtual machines of VirtualBox; Vagrant alone knows them."""
 
 from __future__ import annotations
 
