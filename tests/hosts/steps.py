@@ -58,7 +58,7 @@ TYPED: dict[str, tuple[Typed, ...]] = {
             " 'ansible-playbook /vagrant/ansible/books-service.yml -i /vagrant/ansible/hosts/prod'",
             r"failed=0",
         ),
-        Typed(f"{PYTEST} features/article/test_article.py -k 'own_commands or by_lab_deploy'"),
+        Typed(f"{PYTEST} features/article/test_article.py -k 'sent_to or by_lab_deploy'"),
     ),
     "heal": (Typed(f"{PYTEST} 'features/healing/test_healing.py::test_the_live_color_is_how[stopped]'"),),
     "faults": (
