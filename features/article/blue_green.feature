@@ -41,6 +41,9 @@ Feature: The second release goes out with no downtime
     users get green. Nobody asks blue any more, so it is stopped. The last commands show what users get, and both colors.
 
     Given step 1 is done
+    # Its container runs before it listens; as in the article, it is asked before users are sent to it.
+    When Consul knows books-service-green and its address is asked for books directly
+    Then it lists the three books
     When swarm-master runs
       """
       curl -X PUT -d 'green' http://localhost:8500/v1/kv/services/books-service/color
