@@ -15,13 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 import faults
+from cli.progress import say
 from evidence import journal
 from evidence.entries import Entry
 from faults import harness as harness_module
 from faults import history
 from faults.harness import Harness, Plan
 from faults.history import Injected
-from lab import machines, named, network, owner
+from lab import machines, named, owner
 from lab.errors import CheckFailed, ConfigError
 from lab.model import Lab
 
@@ -31,17 +32,12 @@ def fault() -> None:
     """Faults: named, bounded, journaled, and always undone."""
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
-
-
 def _harness(lab: Lab, seed: str | None = None) -> Harness:
-    network.require_present(lab)
-    return Harness(lab, machines.shells(lab), chance=random.Random(seed))
+    return Harness(lab, machines.shells_of_present(lab), chance=random.Random(seed))
 
 
 def _entries() -> list[Entry]:
-    return journal.read(journal.of_faults(), _say)
+    return journal.read(journal.of_faults(), say)
 
 
 @fault.command("list")
@@ -128,7 +124,7 @@ def inject(
         return
     owner.refuse_held()
     begun = harness.inject(chosen, target, seconds)
-    _say(f"{begun.name} {begun.id} on {', '.join(begun.on)} for {seconds:g} s (seed {seed})")
+    say(f"{begun.name} {begun.id} on {', '.join(begun.on)} for {seconds:g} s (seed {seed})")
     click.echo(begun.id)
     if detach:
         return
@@ -167,7 +163,7 @@ def heal(lab: Lab, id: str | None, every: bool) -> None:
     if (id is None) != every:
         raise ConfigError("one id, or --all", try_next=named.command("fault list"))
     if every and not history.open_faults(_entries()):
-        _say("no fault is open")
+        say("no fault is open")
         return
     if id is not None:
         history.find(_entries(), id)
@@ -177,7 +173,7 @@ def heal(lab: Lab, id: str | None, every: bool) -> None:
 
 def _tell(*healed: Injected) -> None:
     for one in healed:
-        _say(f"{one.name} {one.id} on {', '.join(one.on)}: {one.phase} {one.detail}".rstrip())
+        say(f"{one.name} {one.id} on {', '.join(one.on)}: {one.phase} {one.detail}".rstrip())
     left = [one.id for one in healed if one.is_open]
     if left:
         raise CheckFailed(

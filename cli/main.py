@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -15,12 +15,11 @@ from cli import bundle, doctor, fault, report, screens, soak, step
 from cli.options import BUNDLE_FILE, WAIT
 from cli.progress import Progress, console
 from deployments import by_hand
-from lab import config, engine, environment, labs, machines, named, network, owner, waiting
+from lab import config, engine, environment, labs, machines, named, owner, waiting
 from lab.clients.consul import ConsulClient
 from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest
 from lab.model import Lab
 from lab.providers import kvm
-from lab.shell import Shell
 from provisioning import build, provision
 from provisioning.stages import healths
 from scenarios.workshop import progress
@@ -50,11 +49,6 @@ def cli(context: click.Context, lab_file: Path | None, name: str | None) -> None
     kvm.adopt_patience(context.obj)
     if context.invoked_subcommand != "doctor":  # which only looks
         faults.heal_overdue(context.obj, Progress())
-
-
-def _shells(lab: Lab) -> Mapping[str, Shell]:
-    network.require_present(lab)
-    return machines.shells(lab)
 
 
 @cli.command()
@@ -176,7 +170,7 @@ def logs(lab: Lab, component: str) -> None:
             f"no component {component!r}{nearest(component, known)}",
             try_next="one of " + ", ".join(known),
         )
-    shells = _shells(lab)
+    shells = machines.shells_of_present(lab)
     for health in chosen:
         click.echo(f"== {health.node}")
         click.echo(shells[health.node].run(health.logs.last(), check=False).stdout, nl=False)
@@ -186,7 +180,7 @@ def logs(lab: Lab, component: str) -> None:
 @click.pass_obj
 def plan(lab: Lab) -> None:
     """What provisioning would change, without changing it."""
-    changes = provision.plan(lab, build.record(lab), _shells(lab))
+    changes = provision.plan(lab, build.record(lab), machines.shells_of_present(lab))
     for change in changes:
         click.echo(f"{change.node}  {change.key}")
     console.print(f"{len(changes)} to change")
@@ -200,7 +194,7 @@ def deploy(lab: Lab, service: str, release: str) -> None:
     """Bring RELEASE of SERVICE out on its idle color: pull, start, test directly, cut over, stop the old."""
     chosen = lab.service(service)
     owner.refuse_held()
-    done = by_hand.deploy(lab, _shells(lab)[lab.master.name], chosen, release, Progress())
+    done = by_hand.deploy(lab, machines.shells_of_present(lab)[lab.master.name], chosen, release, Progress())
     click.echo(f"{service} {done.release} is live on {done.color} at {done.address}")
 
 
@@ -209,7 +203,7 @@ def deploy(lab: Lab, service: str, release: str) -> None:
 @click.pass_obj
 def reset(lab: Lab, wait: bool) -> None:
     """Back to the baseline: blue with the first release live, no green, three books."""
-    shells = _shells(lab)
+    shells = machines.shells_of_present(lab)
     say = Progress()
     with owner.held(say, wait=wait):
         faults.reset(lab, shells, say)

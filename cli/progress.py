@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import time
 
+import click
 from rich.console import Console
 from rich.markup import escape
 
 from lab.errors import printable
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(line: str) -> None:
+    """A line as it is, on stderr."""
+    click.echo(line, err=True)
 
 
 class Progress:

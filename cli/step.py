@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from itertools import groupby
 
 import click
 
 from cli.options import WAIT
-from lab import machines, named, network, owner
+from cli.progress import say
+from lab import machines, named, owner
 from lab.clients.consul import ConsulClient
 from lab.errors import CheckFailed
 from lab.model import Lab
-from lab.shell import Shell
 from scenarios.workshop import playing, progress, reading
 from scenarios.workshop.reading import Step
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
-
-
-def _shells(lab: Lab) -> Mapping[str, Shell]:
-    network.require_present(lab)
-    return machines.shells(lab)
+def _passed(consul: ConsulClient, known: tuple[Step, ...], step: Step, done: int) -> None:
+    progress.note(consul, known, max(done, step.number))
+    click.echo(f"step {step.number}: ok")
 
 
 @click.command()
@@ -69,7 +64,7 @@ def check(lab: Lab, number: str) -> None:
     """Whether step NUMBER is done; changes nothing. Exits 1 with what is missing, and a hint."""
     known = reading.steps(lab)
     chosen = reading.find(known, number)
-    shells = _shells(lab)
+    shells = machines.shells_of_present(lab)
     consul = ConsulClient(lab)
     done = progress.done(consul, known)
     try:
@@ -77,10 +72,9 @@ def check(lab: Lab, number: str) -> None:
     except CheckFailed:
         if chosen.number <= done:
             anew = named.command(f"step goto {number}")
-            _say(f"step {number} was done before; `{anew}` begins it anew")
+            say(f"step {number} was done before; `{anew}` begins it anew")
         raise
-    progress.note(consul, known, max(done, chosen.number))
-    click.echo(f"step {number}: ok")
+    _passed(consul, known, chosen, done)
 
 
 @step.command()
@@ -90,13 +84,12 @@ def solve(lab: Lab, number: str) -> None:
     """Do step NUMBER, as its commands would. Exits 1 where the lab is not at its beginning."""
     known = reading.steps(lab)
     chosen = reading.find(known, number)
-    shells = _shells(lab)
+    shells = machines.shells_of_present(lab)
     owner.refuse_held()
     consul = ConsulClient(lab)
     done = progress.done(consul, known)
-    playing.solve(lab, shells, known, chosen, _say)
-    progress.note(consul, known, max(done, chosen.number))
-    click.echo(f"step {number}: ok")
+    playing.solve(lab, shells, known, chosen, say)
+    _passed(consul, known, chosen, done)
 
 
 @step.command()
@@ -107,9 +100,9 @@ def goto(lab: Lab, number: str, wait: bool) -> None:
     """Bring the lab, whatever it is like, to where step NUMBER begins."""
     known = reading.steps(lab)
     chosen = reading.find(known, number)
-    shells = _shells(lab)
-    with owner.held(_say, wait=wait):
+    shells = machines.shells_of_present(lab)
+    with owner.held(say, wait=wait):
         consul = ConsulClient(lab)
         note = partial(progress.note, consul, known)
-        playing.goto(lab, shells, known, chosen, say=_say, note=note)
+        playing.goto(lab, shells, known, chosen, say=say, note=note)
     click.echo(f"step {number} begins here")

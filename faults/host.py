@@ -44,11 +44,6 @@ class HostShell:
         return
 
 
-def machine(lab: Lab, node: Node) -> str:
-    """A node as what makes it calls it: a container of the host's engine, or a machine of libvirt."""
-    return f"{lab.name}-{node.name}"
-
-
 @dataclass(frozen=True)
 class Known:
     """How a machine is looked at: a command that prints its mark, and what that says of one that is gone.
@@ -63,7 +58,7 @@ class Known:
 
 def known(lab: Lab, node: Node) -> Known | None:
     """None for machines that nobody on this host knows by a mark. Pure."""
-    name = machine(lab, node)
+    name = lab.machine(node.name)
     return {
         "docker": Known(
             f"docker inspect -f '{{{{index .Config.Labels \"{MARK}\"}}}}' {name}", "o such object", lab.name
@@ -74,7 +69,7 @@ def known(lab: Lab, node: Node) -> Known | None:
 
 def only_ours(lab: Lab, node: Node) -> str:
     """Refuses a machine that does not carry the lab's mark; a machine that is gone has nothing to undo."""
-    name, how = machine(lab, node), known(lab, node)
+    name, how = lab.machine(node.name), known(lab, node)
     if how is None:
         return ""
     # Any other failure tells nothing of the machine.

@@ -9,7 +9,7 @@ import shlex
 from typing import Protocol
 
 from faults.fault import Site, lines, script, waiting
-from faults.host import machine, only_ours
+from faults.host import only_ours
 from lab import machines, virsh
 from lab.model import OWN_HOSTS
 from lab.waiting import stretched
@@ -33,6 +33,16 @@ def of(site: Site) -> Power:
     return known.get(site.lab.provider, _Vagrant())
 
 
+def _ours(site: Site, *scripts: str) -> str:
+    """Scripts that end before they begin where the machine does not carry the lab's mark."""
+    return lines(only_ours(site.lab, site.node), *scripts)
+
+
+def _runs(site: Site, state: str) -> str:
+    """Whether the machine runs, by a command that prints its state."""
+    return _ours(site, f'now=$({state}); echo "$now"; [ "$now" = running ]')
+
+
 class _Containers:
     """Containers of this host's engine, and only those that carry the lab's mark."""
 
@@ -42,27 +52,24 @@ class _Containers:
         return None
 
     def take(self, act: str, site: Site) -> str:
-        return self._ours(site, f"docker {self.WORDS[act]} {self._name(site)} >/dev/null")
+        return _ours(site, f"docker {self.WORDS[act]} {self._name(site)} >/dev/null")
 
     def give(self, act: str, site: Site) -> str:
         name = self._name(site)
         if act in (HALT, REBOOT):  # the engine takes it down in its own time
-            return self._ours(site, waiting(site), script("stays_up.sh", machine=name))
+            return _ours(site, waiting(site), script("stays_up.sh", machine=name))
         start = f"docker start {name} >/dev/null"  # does nothing to a node that runs
         if act == FREEZE:
             paused = f"[ \"$(docker inspect -f '{{{{.State.Paused}}}}' {name})\" = true ]"
-            return self._ours(site, f"if {paused}; then docker unpause {name} >/dev/null; fi", start)
-        return self._ours(site, start)
+            return _ours(site, f"if {paused}; then docker unpause {name} >/dev/null; fi", start)
+        return _ours(site, start)
 
     def is_on(self, site: Site) -> str:
         state = f"docker inspect -f '{{{{.State.Status}}}}' {self._name(site)}"
-        return self._ours(site, f'now=$({state}); echo "$now"; [ "$now" = running ]')
+        return _runs(site, state)
 
     def _name(self, site: Site) -> str:
-        return machine(site.lab, site.node)
-
-    def _ours(self, site: Site, *scripts: str) -> str:
-        return lines(only_ours(site.lab, site.node), *scripts)
+        return site.lab.machine(site.node.name)
 
 
 class _Domains:
@@ -74,31 +81,27 @@ class _Domains:
     def take(self, act: str, site: Site) -> str:
         if act in (HALT, REBOOT):
             start = self._virsh("start", site) if act == REBOOT else ""
-            return self._ours(site, waiting(site), self._script("domain_off.sh", site), start)
-        return self._ours(site, self._virsh("suspend" if act == FREEZE else "destroy", site))
+            return _ours(site, waiting(site), self._script("domain_off.sh", site), start)
+        return _ours(site, self._virsh("suspend" if act == FREEZE else "destroy", site))
 
     def give(self, act: str, site: Site) -> str:
         if act in (HALT, REBOOT):  # the machine goes down in its own time
-            return self._ours(site, waiting(site), self._script("domain_stays_up.sh", site))
+            return _ours(site, waiting(site), self._script("domain_stays_up.sh", site))
         resumed = self._script("domain_resumes.sh", site) if act == FREEZE else ""
         is_on = f'[ "$({self._virsh("domstate", site)})" = running ]'
-        return self._ours(site, resumed, f"{is_on} || {self._virsh('start', site)}")
+        return _ours(site, resumed, f"{is_on} || {self._virsh('start', site)}")
 
     def is_on(self, site: Site) -> str:
-        state = self._virsh("domstate", site)
-        return self._ours(site, f'now=$({state}); echo "$now"; [ "$now" = running ]')
+        return _runs(site, self._virsh("domstate", site))
 
     def _virsh(self, word: str, site: Site) -> str:
-        return f"virsh -q -c {virsh.URI} {word} {machine(site.lab, site.node)}"
+        return f"virsh -q -c {virsh.URI} {word} {site.lab.machine(site.node.name)}"
 
     def _script(self, name: str, site: Site) -> str:
         config = str(machines.ssh_config())
-        domain = machine(site.lab, site.node)
+        domain = site.lab.machine(site.node.name)
         seconds = str(round(stretched(5)))
         return script(name, domain=domain, uri=virsh.URI, config=config, node=site.node.name, connect=seconds)
-
-    def _ours(self, site: Site, *scripts: str) -> str:
-        return lines(only_ours(site.lab, site.node), *scripts)
 
 
 class _Vagrant:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
-from lab import keys, named
+from lab import keys, named, network
 from lab.environment import lab_state
 from lab.errors import LabError
 from lab.model import OWN_HOSTS, Lab
@@ -87,3 +87,9 @@ def shells(lab: Lab) -> dict[str, SshShell]:
     if not ssh_config().exists():
         raise LabError("the lab is not up", try_next=named.up_command())
     return {node.name: SshShell(node.name, ssh_config()) for node in lab.nodes}
+
+
+def shells_of_present(lab: Lab) -> dict[str, SshShell]:
+    """As `shells`, of a lab whose network is on this host. Raises HostError when it is not."""
+    network.require_present(lab)
+    return shells(lab)

@@ -149,6 +149,10 @@ class Lab:
         """The one that goes out with `lab up`, and that scenarios and faults are about: the first."""
         return self.services[0]
 
+    def machine(self, node: str) -> str:
+        """What the host's engine or libvirt calls a node; the Vagrantfile says the same."""
+        return f"{self.name}-{node}"
+
     @property
     def registry(self) -> str:
         return f"{self.master.address}:{REGISTRY_PORT}"

@@ -35,7 +35,7 @@ def refusal(lab: Lab, port: int) -> HostError:
     with closing(engine.connect()) as client:
         containers = [one.attrs for one in client.containers.list(all=True)]
     wanting = [
-        name for name in (f"{lab.name}-{node.name}" for node in lab.nodes) if name in bound(containers, port)
+        name for name in (lab.machine(node.name) for node in lab.nodes) if name in bound(containers, port)
     ]
     up = named.command("up")
     remake = (

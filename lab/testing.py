@@ -75,3 +75,16 @@ class FakeConsul:
 
     def services(self) -> tuple[str, ...]:
         return tuple(self.colors)
+
+
+class FakeNotes(dict[str, str]):
+    """What is noted in Consul, as ConsulClient keeps it."""
+
+    def noted(self, key: str) -> str | None:
+        return self.get(key)
+
+    def note(self, key: str, value: str) -> None:
+        self[key] = value
+
+    def forget(self, key: str) -> None:
+        self.pop(key, None)

@@ -11,11 +11,10 @@ from typing import Any
 
 import docker
 
-from lab import engine, keys, named
+from lab import engine, keys
 from lab.environment import dotfile
-from lab.errors import HostError
 from lab.model import Lab
-from lab.providers import by_vagrant
+from lab.providers import by_vagrant, made_elsewhere
 
 AUTHORIZED_KEYS = "/etc/lab/authorized_keys"  # where the Vagrantfile mounts this checkout's public key
 
@@ -76,11 +75,7 @@ def forget_unknown(lab: Lab, say: Callable[[str], None]) -> None:
 def _forget(lab: Lab, unknown: list[Any], say: Callable[[str], None]) -> None:
     others = _of_others(unknown)
     if others:
-        raise HostError(
-            f"a lab named {lab.name} is here already, made from another folder",
-            last_seen="\n".join(f"{name} is of {folder}" for name, folder in others.items()),
-            try_next=f"there: `{named.command('down')}`; then `{named.command('up')}`",
-        )
+        raise made_elsewhere(lab, others)
     for container in unknown:
         say(f"{container.name}: Vagrant has no record of it; made again")
         _remove(container, {"force": True})

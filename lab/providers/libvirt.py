@@ -24,7 +24,7 @@ from lab.architecture import architecture
 from lab.environment import dotfile, lab_state
 from lab.errors import HostError, LabError
 from lab.model import MARK, Lab
-from lab.providers import by_vagrant, kvm
+from lab.providers import by_vagrant, kvm, made_elsewhere
 from lab.waiting import patience, stretched
 
 MEMORY = 1536  # MiB of each node
@@ -88,13 +88,8 @@ def foreign(box: Box, here: str) -> HostError | None:
     )
 
 
-def machine(lab: Lab, node: str) -> str:
-    """A node's machine as libvirt calls it."""
-    return f"{lab.name}-{node}"
-
-
 def disk(lab: Lab, node: str) -> str:
-    return f"{machine(lab, node)}.img"
+    return f"{lab.machine(node)}.img"
 
 
 def way_name(lab: Lab) -> str:
@@ -132,7 +127,7 @@ def strays(lab: Lab, volumes: Iterable[str], domains: Iterable[virsh.Domain]) ->
     return sorted(
         disk(lab, node.name)
         for node in lab.nodes
-        if disk(lab, node.name) in set(volumes) and machine(lab, node.name) not in taken
+        if disk(lab, node.name) in set(volumes) and lab.machine(node.name) not in taken
     )
 
 
@@ -215,11 +210,7 @@ def refuse_others(lab: Lab) -> None:
     """HostError when another checkout has a lab of this name here."""
     found = others(virsh.domains_of(lab.name), virsh.networks_of(lab.name), environment.ROOT)
     if found:
-        raise HostError(
-            f"a lab named {lab.name} is here already, made from another folder",
-            last_seen="\n".join(f"{name} is of {folder}" for name, folder in found.items()),
-            try_next=f"there: `{named.command('down')}`; then `{named.command('up')}`",
-        )
+        raise made_elsewhere(lab, found)
 
 
 def store(box: Box, say: Say) -> None:
@@ -318,7 +309,7 @@ def forget_unfinished(lab: Lab, say: Say) -> None:
 
 def reachable(lab: Lab, domains: Iterable[virsh.Domain]) -> set[str]:
     """The machines of running nodes whose SSH server answers at their address in the lab, by uuid."""
-    addresses = {machine(lab, node.name): node.address for node in lab.nodes}
+    addresses = {lab.machine(node.name): node.address for node in lab.nodes}
     running = (one for one in domains if one.is_running and one.name in addresses)
     return {one.uuid for one in running if _listens(addresses[one.name])}
 

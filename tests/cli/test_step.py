@@ -16,6 +16,7 @@ from cli import main as lab_command
 from lab import config, environment, machines, network, owner
 from lab.clients import consul as consul_client
 from lab.errors import CheckFailed, HostError
+from lab.testing import FakeNotes
 from lab.waiting import wait_until
 from scenarios.workshop import playing, progress, reading
 
@@ -24,26 +25,13 @@ STEPS = reading.steps(config.load(config.LAB_FILE))
 LAST = len(STEPS)
 
 
-class FakeConsul(dict[str, str]):
-    """Its keys; they outlive each command."""
-
-    def noted(self, key: str) -> str | None:
-        return self.get(key)
-
-    def note(self, key: str, value: str) -> None:
-        self[key] = value
-
-    def forget(self, key: str) -> None:
-        self.pop(key, None)
+@pytest.fixture
+def consul() -> FakeNotes:
+    return FakeNotes()
 
 
 @pytest.fixture
-def consul() -> FakeConsul:
-    return FakeConsul()
-
-
-@pytest.fixture
-def lab(command: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, consul: FakeConsul) -> Lab:
+def lab(command: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, consul: FakeNotes) -> Lab:
     """Runs `lab WORDS...` on a lab that is up, and in which no step's checks are looked at."""
     monkeypatch.setattr(environment, "STATE", tmp_path / "state")
     monkeypatch.setenv("LAB_FILE", str(config.LAB_FILE))
@@ -62,7 +50,7 @@ def lacking(*_: object) -> None:
     raise CheckFailed("there is no container", try_next="look at the project")
 
 
-def test_the_steps_are_listed_with_what_is_done(lab: Lab, consul: FakeConsul) -> None:
+def test_the_steps_are_listed_with_what_is_done(lab: Lab, consul: FakeNotes) -> None:
     progress.note(consul, STEPS, 2)
     code, out, _ = lab("steps")
     assert code == 0
@@ -89,19 +77,19 @@ def test_what_is_indented_is_what_is_typed_and_nothing_else(step: reading.Step, 
     assert out.count("On swarm-master:") == 1
 
 
-def test_a_step_that_holds_is_noted_and_the_next_one_is_told(lab: Lab, consul: FakeConsul) -> None:
+def test_a_step_that_holds_is_noted_and_the_next_one_is_told(lab: Lab, consul: FakeNotes) -> None:
     assert lab("step", "check", "2")[:2] == (0, "step 2: ok\n")
     assert "Next is step 3" in consul[progress.GREETING]
 
 
-def test_an_earlier_step_that_holds_takes_nothing_back(lab: Lab, consul: FakeConsul) -> None:
+def test_an_earlier_step_that_holds_takes_nothing_back(lab: Lab, consul: FakeNotes) -> None:
     progress.note(consul, STEPS, 3)
     assert lab("step", "check", "1")[0] == 0
     assert consul[progress.DONE] == "3"
 
 
 def test_a_step_that_lacks_something_exits_1_with_a_hint_and_is_not_noted(
-    lab: Lab, consul: FakeConsul, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, consul: FakeNotes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(playing, "check", lacking)
     assert lab("step", "check", "1") == (1, "", "there is no container\n  try next:  look at the project\n")
@@ -109,7 +97,7 @@ def test_a_step_that_lacks_something_exits_1_with_a_hint_and_is_not_noted(
 
 
 def test_a_step_that_was_done_before_and_lacks_something_says_so(
-    lab: Lab, consul: FakeConsul, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, consul: FakeNotes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(playing, "check", lacking)
     progress.note(consul, STEPS, 2)
@@ -118,27 +106,27 @@ def test_a_step_that_was_done_before_and_lacks_something_says_so(
     assert consul[progress.DONE] == "2"
 
 
-def test_a_solved_step_is_noted(lab: Lab, consul: FakeConsul) -> None:
+def test_a_solved_step_is_noted(lab: Lab, consul: FakeNotes) -> None:
     assert lab("step", "solve", "1")[:2] == (0, "step 1: ok\n")
     assert consul[progress.DONE] == "1"
 
 
 def test_a_step_that_is_not_solved_is_not_noted(
-    lab: Lab, consul: FakeConsul, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, consul: FakeNotes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(playing, "solve", lacking)
     assert lab("step", "solve", "1")[0] == 1
     assert consul == {}
 
 
-def test_to_go_back_takes_back_what_was_done(lab: Lab, consul: FakeConsul) -> None:
+def test_to_go_back_takes_back_what_was_done(lab: Lab, consul: FakeNotes) -> None:
     progress.note(consul, STEPS, LAST)
     assert lab("step", "goto", "2")[:2] == (0, "step 2 begins here\n")
     assert consul[progress.DONE] == "1"
 
 
 def test_to_go_to_a_step_that_ends_on_the_way_leaves_what_is_done(
-    lab: Lab, consul: FakeConsul, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, consul: FakeNotes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(playing, "do", lambda lab, shells, step, say: lacking() if step.number == 2 else None)
     progress.note(consul, STEPS, LAST)
@@ -146,7 +134,7 @@ def test_to_go_to_a_step_that_ends_on_the_way_leaves_what_is_done(
     assert consul[progress.DONE] == "1"
 
 
-def test_a_reset_forgets_what_was_done(lab: Lab, consul: FakeConsul) -> None:
+def test_a_reset_forgets_what_was_done(lab: Lab, consul: FakeNotes) -> None:
     progress.note(consul, STEPS, 2)
     assert lab("reset")[0] == 0
     assert consul == {}
@@ -154,7 +142,7 @@ def test_a_reset_forgets_what_was_done(lab: Lab, consul: FakeConsul) -> None:
 
 @pytest.mark.parametrize("words", [["steps"], ["step", "check", "1"], ["step", "solve", "1"]])
 def test_progress_that_is_no_number_exits_5_and_says_what_mends_it(
-    words: list[str], lab: Lab, consul: FakeConsul
+    words: list[str], lab: Lab, consul: FakeNotes
 ) -> None:
     consul[progress.DONE] = "many"
     code, out, err = lab(*words)
@@ -162,7 +150,7 @@ def test_progress_that_is_no_number_exits_5_and_says_what_mends_it(
     assert f'Consul\'s key {progress.DONE} holds "many"' in err and "lab step goto 1" in err
 
 
-def test_progress_that_is_no_number_is_mended_by_going_to_a_step(lab: Lab, consul: FakeConsul) -> None:
+def test_progress_that_is_no_number_is_mended_by_going_to_a_step(lab: Lab, consul: FakeNotes) -> None:
     consul[progress.DONE] = "many"
     assert lab("step", "goto", "1")[0] == 0
     assert consul[progress.DONE] == "0"
@@ -220,7 +208,7 @@ def held(lab: Lab) -> Iterator[None]:
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize("what", ["solve", "goto"])
 def test_a_lab_that_another_command_holds_is_left_alone_with_whose_it_is(
-    what: str, lab: Lab, consul: FakeConsul
+    what: str, lab: Lab, consul: FakeNotes
 ) -> None:
     code, _, err = lab("step", what, "1")
     assert code == 1 and "held by another command" in err and "lab soak" in err

@@ -17,7 +17,7 @@ from lab.providers.libvirt import Box
 from lab.virsh import Domain, Mark, Network
 
 LAB = dataclasses.replace(config.load(config.LAB_FILE), provider="libvirt")
-MASTER, FIRST = (libvirt.machine(LAB, node.name) for node in LAB.nodes[:2])
+MASTER, FIRST = (LAB.machine(node.name) for node in LAB.nodes[:2])
 NOTHING: list[Any] = []
 
 

@@ -6,23 +6,11 @@ import pytest
 
 from lab import config
 from lab.errors import LabError
+from lab.testing import FakeNotes
 from scenarios.workshop.progress import DONE, GREETING, done, forget, greeting, note
 from scenarios.workshop.reading import steps
 
 STEPS = steps(config.load(config.LAB_FILE))
-
-
-class FakeNotes(dict[str, str]):
-    """Consul's keys."""
-
-    def noted(self, key: str) -> str | None:
-        return self.get(key)
-
-    def note(self, key: str, value: str) -> None:
-        self[key] = value
-
-    def forget(self, key: str) -> None:
-        self.pop(key, None)
 
 
 def test_nothing_is_done_before_the_first_step() -> None:
