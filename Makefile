@@ -8,7 +8,7 @@ unexport PYTHONWARNINGS PYTHONPLATLIBDIR MYPYPATH PYTEST_ADDOPTS PYTEST_PLUGINS 
 
 SCRIPTS = lab/host.sh lab/host/*.sh faults/scripts/*.sh lab/providers/own/*.sh provisioning/ansible/roles/*/files/*.sh provisioning/images/base/make \
 	provisioning/images/*/start provisioning/images/machine/disk tests/hosts/host tests/hosts/another-user tests/hosts/make-disk tests/hosts/guest/* tests/plain/machines \
-	.ci/run .ci/evidence .ci/install-vagrant .ci/lint-workflows
+	.ci/run .ci/evidence .ci/install-libvirt .ci/install-vagrant .ci/lint-workflows
 SOURCE = $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(FROM),--from "$(FROM)")
 RESULTS = --junitxml=.lab/junit.xml --cucumberjson=.lab/cucumber.json $(if $(ALLURE),--alluredir=$(ALLURE))
 
