@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -17,7 +19,7 @@ from cli.progress import Progress, console
 from deployments import by_hand
 from lab import config, engine, environment, labs, machines, named, owner, waiting
 from lab.clients.consul import ConsulClient
-from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest
+from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, of_file
 from lab.model import Lab
 from lab.providers import kvm
 from provisioning import build, provision
@@ -236,7 +238,26 @@ def main() -> None:
     except LabError as error:
         console.print(str(error), markup=False, style="red")
         sys.exit(error.exit_code)
+    except OSError as error:
+        refused = of_file(error, _owner(error.filename), getpass.getuser())
+        if refused is None:
+            _own_error()
+        console.print(str(refused), markup=False, style="red")
+        sys.exit(HostError.exit_code)
     except Exception:
-        console.print_exception()
-        console.print("this is an error of the lab's own code; the lines above say where")
-        sys.exit(5)
+        _own_error()
+
+
+def _owner(name: object) -> str:
+    """Whose a file is, or the folder that it would be in; "" when nobody can say."""
+    path = Path(str(name))
+    try:
+        return (path if path.exists() else path.parent).owner()
+    except (OSError, KeyError):
+        return ""
+
+
+def _own_error() -> NoReturn:
+    console.print_exception()
+    console.print("this is an error of the lab's own code; the lines above say where")
+    sys.exit(5)

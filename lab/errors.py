@@ -11,6 +11,8 @@ LabError             something went wrong inside the lab            exit 5
 from __future__ import annotations
 
 import difflib
+import errno
+import shlex
 from collections.abc import Iterable
 
 
@@ -56,6 +58,24 @@ class TimedOut(LabError):
 
 class HostError(LabError):
     exit_code = 4
+
+
+def of_file(error: OSError, owner: str, user: str) -> HostError | None:
+    """What this host does not let `user` do with a file; None for any other error. Pure.
+
+    `owner` is whose the file is, or the folder that it would be in; "" when that is not known.
+    """
+    name = str(error.filename or "a file")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return HostError(f"no room to write {shown(name, 300)}", last_seen=error.strerror, try_next="df -h")
+    if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return None
+    mends = owner not in ("", user) and error.filename
+    return HostError(
+        f"{user} may not write or read {shown(name, 300)}",
+        last_seen=f"{error.strerror}; it belongs to {owner or 'nobody that is known'}",
+        try_next=f"sudo chown -R {user}: {shlex.quote(name)}   or go on as {owner}" if mends else None,
+    )
 
 
 def printable(text: str) -> str:

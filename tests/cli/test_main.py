@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import getpass
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -113,6 +116,34 @@ def test_an_error_is_told_with_where_what_was_seen_and_what_to_try(
     monkeypatch.setattr(machines, "destroy", fails_with(error))
     _, _, err = lab("down")
     assert err == f"{error}\n"
+
+
+def test_a_file_that_this_user_may_not_open_is_told_with_its_owner(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "a b"
+    file.touch()
+    monkeypatch.setattr(Path, "owner", lambda path: "root" if path == file else "")
+    monkeypatch.setattr(getpass, "getuser", lambda: "ada")
+    monkeypatch.setattr(machines, "destroy", fails_with(PermissionError(errno.EACCES, "no", str(file))))
+    ended, _, err = lab("down")
+    assert ended == 4
+    assert "belongs to root" in err and f"sudo chown -R ada: '{file}'" in err
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT])
+def test_what_the_host_does_not_let_one_write_is_no_error_of_the_lab(
+    code: int, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machines, "destroy", fails_with(OSError(code, os.strerror(code), "/no/such/file")))
+    ended, _, err = lab("down")
+    assert (ended, "Traceback" in err, os.strerror(code) in err) == (4, False, True)
+
+
+def test_any_other_error_of_the_system_is_shown_whole(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines, "destroy", fails_with(FileNotFoundError(errno.ENOENT, "no", "/x")))
+    ended, _, err = lab("down")
+    assert ended == 5 and "Traceback" in err
 
 
 # --- usage --------------------------------------------------------------------------------------------------
