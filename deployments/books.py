@@ -34,13 +34,17 @@ def differences(there: Iterable[dict[str, object]]) -> tuple[list[dict[str, str]
 
 
 def ensure(lab: Lab) -> None:
-    """These books and no other. Raises TimedOut when the service lists none in 30 s."""
+    """These books and no other. Raises TimedOut when the service does not take them in 30 s."""
     proxy = ProxyClient(lab)
     try:
-        missing, extra = differences(retry(proxy.books, 30, "the books"))
-        for book in missing:
-            proxy.put(dict(book))
-        for id in extra:
-            proxy.delete(id)
+        retry(lambda: _put_right(proxy), 30, "the books")
     finally:
         proxy.close()
+
+
+def _put_right(proxy: ProxyClient) -> None:
+    missing, extra = differences(proxy.books())
+    for book in missing:
+        proxy.put(dict(book))
+    for id in extra:
+        proxy.delete(id)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 from lab.model import Lab, Node
+from lab.waiting import limit, patience
 from provisioning.build import Built
 from provisioning.resources import Directory, File, Program, Resource, Unit
 from provisioning.roles import Health, Logs, ask, is_master
 
 DATA = "/var/lib/consul"
+SLOWEST_RAFT = 10  # the most that Consul takes
 UNIT = """[Unit]
 Description=Consul agent
 After=network.target
@@ -42,7 +44,9 @@ def agent_settings(lab: Lab, node: Node) -> dict[str, object]:
         # A node that stops stays known as failed: it is expected back.
         "leave_on_terminate": False,
         "skip_leave_on_interrupt": True,
-        "performance": {"raft_multiplier": 1},
+        # Consul's own limits, as long as this host needs them: else agents of a slow one take each other for dead.
+        "performance": {"raft_multiplier": max(1, min(SLOWEST_RAFT, round(patience())))},
+        "gossip_lan": {"probe_interval": f"{limit(1)}s", "probe_timeout": f"{limit(500)}ms"},
         "log_level": "INFO",
     }
     if is_master(node):

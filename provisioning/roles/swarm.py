@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.model import Lab, Node
+from lab.waiting import limit
 from provisioning.build import Built
 from provisioning.resources import Container, Resource, Trouble
 from provisioning.roles import Health, Logs, ask, ask_engine, image, is_master, runs
@@ -16,8 +17,9 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
     if is_master(node):
         name, command = "swarm-master", ("manage", "-H", lab.swarm_endpoint, discovery)
     else:
-        # 20 s is the least that Consul's sessions allow; without a delay the node joins at once.
-        ttl = ("--delay=0s", "--heartbeat=10s", "--ttl=20s")
+        # 20 s is the least that Consul's sessions allow. On a slow host a heartbeat may come later than that, and a
+        # manager that knows no node schedules nothing. Without a delay the node joins at once.
+        ttl = ("--delay=0s", f"--heartbeat={limit(10)}s", f"--ttl={limit(20)}s")
         name, command = "swarm-node", ("join", f"--advertise={node.address}:2375", *ttl, discovery)
     container = Container(name, image(lab, "swarm"), built.images["swarm"], ("--net=host",), command)
     return [container, _strangers(lab)] if is_master(node) else [container]

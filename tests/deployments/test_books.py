@@ -40,8 +40,8 @@ def test_the_books_differ_in_their_ids_and_have_every_field() -> None:
 class FakeProxy:
     """In place of ProxyClient: books in memory, and what was asked of them."""
 
-    def __init__(self, books: list[dict[str, Any]], refuses: int = 0) -> None:
-        self.there, self.refuses = books, refuses
+    def __init__(self, books: list[dict[str, Any]], refuses: int = 0, refuses_writing: int = 0) -> None:
+        self.there, self.refuses, self.refuses_writing = books, refuses, refuses_writing
         self.asked: list[tuple[str, str]] = []
         self.closed = False
 
@@ -52,6 +52,9 @@ class FakeProxy:
         return self.there
 
     def put(self, book: dict[str, Any]) -> None:
+        if self.refuses_writing:
+            self.refuses_writing -= 1
+            raise LabError("503 to PUT /api/v1/books")
         self.asked.append(("put", book["_id"]))
 
     def delete(self, book_id: str) -> None:
@@ -75,7 +78,7 @@ MENDED: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str]]]] = {
 @pytest.mark.parametrize("case", MENDED)
 def test_only_the_difference_in_books_is_mended(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     there, asked = MENDED[case]
-    proxy = FakeProxy(there, refuses=2)
+    proxy = FakeProxy(there, refuses=2, refuses_writing=1)
     monkeypatch.setattr(books, "ProxyClient", lambda lab: proxy)
     books.ensure(LAB)
     assert (proxy.asked, proxy.closed) == (asked, True)

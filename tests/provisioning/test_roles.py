@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from lab import config
-from lab.model import Lab, Node, Service
+from lab.model import COLORS, Lab, Node, Service
 from lab.shell import command_line
 from lab.testing import FakeShell, said
 from provisioning import converge
 from provisioning.build import Built
 from provisioning.resources import Container, File, Resource
-from provisioning.roles import machine, service
+from provisioning.roles import consul, machine, service, swarm
 from provisioning.stages import ROLES, healths, wanted
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +55,34 @@ def daemon(node: str) -> dict[str, object]:
 
 def role_name(role: ModuleType) -> str:
     return role.__name__.rpartition(".")[2]
+
+
+# --- slow hosts ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("factor", "raft", "probe", "timeout", "ttl"),
+    [("1", 1, "1s", "500ms", "20s"), ("6", 6, "6s", "3000ms", "120s"), ("1.5", 2, "1.5s", "750ms", "30s"),
+     ("60", 10, "60s", "30000ms", "1200s")],
+)  # fmt: skip
+def test_a_slow_hosts_nodes_do_not_take_each_other_for_dead(
+    factor: str, raft: int, probe: str, timeout: str, ttl: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_PATIENCE", factor)
+    settings = consul.agent_settings(LAB, LAB.master)
+    assert settings["performance"] == {"raft_multiplier": raft}
+    assert settings["gossip_lan"] == {"probe_interval": probe, "probe_timeout": timeout}
+    (joined, *_) = (one for one in swarm.resources(LAB, LAB.swarm_nodes[0], BUILT) if isinstance(one, Container))
+    assert f"--ttl={ttl}" in joined.command
+
+
+def test_a_slow_hosts_service_waits_longer_for_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_PATIENCE", "6")
+    (compose,) = [
+        one for one in service.resources(LAB, LAB.master, BUILT)
+        if isinstance(one, File) and one.path == f"{LAB.main_service.folder}/docker-compose.yml.ctmpl"
+    ]  # fmt: skip
+    assert compose.content.count("- LAB_PATIENCE=6\n") == len(COLORS)
 
 
 # --- who listens where --------------------------------------------------------------------------------------
@@ -195,6 +223,7 @@ def test_a_color_runs_its_release_and_is_known_by_its_name() -> None:
     assert green["environment"] == [
         "SERVICE_NAME=books-service-green",
         "COLOR=green",
+        "LAB_PATIENCE=1",
         "DB_PORT_27017_TCP=tcp://10.0.0.9:27017",
     ]
 
