@@ -44,7 +44,7 @@ def agent_settings(lab: Lab, node: Node) -> dict[str, object]:
         # A node that stops stays known as failed: it is expected back.
         "leave_on_terminate": False,
         "skip_leave_on_interrupt": True,
-        # Consul's own limits, as long as this host needs them: else agents of a slow one take each other for dead.
+        # As long as this host needs: on a slow one, agents would take each other for dead.
         "performance": {"raft_multiplier": max(1, min(SLOWEST_RAFT, round(patience())))},
         "gossip_lan": {"probe_interval": f"{limit(1)}s", "probe_timeout": f"{limit(500)}ms"},
         "log_level": "INFO",
