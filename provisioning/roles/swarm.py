@@ -17,8 +17,8 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
     if is_master(node):
         name, command = "swarm-master", ("manage", "-H", lab.swarm_endpoint, discovery)
     else:
-        # 20 s is the least that Consul's sessions allow. On a slow host a heartbeat may come later, and a manager
-        # that knows no node schedules nothing. Without a delay the node joins at once.
+        # 20 s is the least that Consul's sessions allow. On a slow host a heartbeat may come later, and a
+        # manager that knows no node schedules nothing. Without a delay the node joins at once.
         ttl = ("--delay=0s", f"--heartbeat={limit(10)}s", f"--ttl={limit(20)}s")
         name, command = "swarm-node", ("join", f"--advertise={node.address}:2375", *ttl, discovery)
     container = Container(name, image(lab, "swarm"), built.images["swarm"], ("--net=host",), command)
