@@ -78,6 +78,8 @@ def up(file: Path | None, url: str | None) -> None:
 def down(lab: Lab, *, force: bool, every: bool, purge: bool, boxes: bool, wait: bool) -> None:
     """Remove everything that carries the lab's mark, and prove that nothing is left."""
     say = Progress()
+    if not (every or force):
+        labs.refuse_other_file(lab)
     for one in _of_this_checkout() if every else [lab]:
         _take_down(one, say, force=force, purge=purge, wait=wait)
     if boxes and lab.provider == "libvirt":

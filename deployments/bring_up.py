@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from deployments import baseline, books
-from lab import config, engine, machines, network
+from lab import config, engine, labs, machines, network
 from lab.clients.consul import ConsulClient
 from lab.model import Lab
 from lab.shell import Shell
@@ -29,6 +29,7 @@ def bring_up(lab: Lab, say: Say, bundle: str = "", phase: Phase = nullcontext) -
             taking.take_in(lab, bundle, say)  # first: a host that has all of it needs less
     with phase("a look at the host"):
         doctor.refuse(lab)
+        labs.refuse_other_file(lab)
         network.refuse_clash(lab)
     with phase("builds"):
         build.make(lab, say, bundle)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import engine, environment, virsh
+from lab import engine, environment, named, virsh
 from lab.errors import HostError
 from lab.model import MARK, Lab
 from lab.providers.containers import checkout_of, key_of
@@ -87,6 +88,23 @@ def of_others(lab: Lab) -> list[Found]:
         return []
     found = _of_this_libvirt() if lab.provider == "libvirt" else here()
     return [one for one in found if one.lab == lab.name and not one.is_ours and one.checkout.is_dir()]
+
+
+def refuse_other_file(lab: Lab) -> None:
+    """Raises HostError when this checkout's machines are those of a lab file with another name.
+
+    Vagrant knows the first lab's machines by the checkout alone: it would take one lab's for the other's.
+    """
+    if named.chosen():
+        return
+    first = [one for one in here() if one.is_ours and not (environment.STATE / one.lab).is_dir()]
+    others = [one.lab for one in first if one.lab != lab.name]
+    if others:
+        raise HostError(
+            f"this checkout's machines are of the lab {others[0]}, and this lab file's is {lab.name}",
+            last_seen=f"LAB_FILE is {os.environ.get('LAB_FILE') or 'not set'}",
+            try_next=f"export LAB_FILE=the file of {others[0]}; or beside it: `{named.command('up', 'two')}`",
+        )
 
 
 def here() -> list[Found]:

@@ -103,3 +103,17 @@ def test_a_silent_libvirt_hides_no_lab_of_the_engine(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(virsh, "domains", silent)
     assert labs.here() == found
+
+
+def test_a_lab_file_does_not_take_the_machines_of_another_for_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "STATE", tmp_path / ".lab")
+    (environment.STATE / "two").mkdir(parents=True)  # by `lab -n two`: it has a place of its own
+    there = [Found(name, "", 4, 4, tmp_path, 0.0) for name in ("two", "mine")]
+    monkeypatch.setattr(labs, "here", lambda: [*there, Found("hers", "", 4, 4, Path("/elsewhere"), 0.0)])
+    labs.refuse_other_file(called("mine"))
+    with pytest.raises(HostError, match=r"of the lab mine, and this lab file's is other"):
+        labs.refuse_other_file(called("other"))
+    monkeypatch.setenv("LAB", "three")
+    labs.refuse_other_file(called("three"))
