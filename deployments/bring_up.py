@@ -70,9 +70,11 @@ def start_machines(lab: Lab, say: Say) -> None:
 
 def release(lab: Lab, shells: Mapping[str, Shell], say: Say) -> None:
     """The main service answers its users; a new one with its first release and three books."""
-    service, master = lab.main_service, shells[lab.master.name]
-    is_new = ConsulClient(lab).live_color(service) is None
+    service, master, consul = lab.main_service, shells[lab.master.name], ConsulClient(lab)
+    if consul.live_color(service) is None:
+        consul.note(service.new_key, "true")  # until its books are in, also when this is cut before
     baseline.first_release(lab, master, service, say)
-    if is_new:
+    if consul.noted(service.new_key):
         books.ensure(lab)
+        consul.forget(service.new_key)
         say(f"{len(books.BOOKS)} books are in")

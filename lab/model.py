@@ -103,6 +103,11 @@ class Service:
         return f"services/{self.name}/lock"
 
     @property
+    def new_key(self) -> str:
+        """Where Consul keeps that the first release has no records yet."""
+        return f"services/{self.name}/new"
+
+    @property
     def folder(self) -> str:
         """The compose project on the master."""
         return f"/data/compose/config/{self.name}"

@@ -163,6 +163,25 @@ class File:
 
 
 @dataclass(frozen=True)
+class Made:
+    """A file that `command` makes on the node, once: a key that no two nodes share."""
+
+    path: str
+    command: str
+
+    @property
+    def key(self) -> str:
+        return f"file:{self.path}"
+
+    @property
+    def observe(self) -> str:
+        return f"test ! -s {self.path} || echo there"
+
+    def converge(self, observed: str, changed: frozenset[str]) -> str | None:
+        return None if observed == "there" else self.command
+
+
+@dataclass(frozen=True)
 class Hosts:
     """Names of machines in /etc/hosts, each with its address; what others wrote there stays."""
 

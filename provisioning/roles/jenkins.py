@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from lab.model import Lab, Node, Service
 from provisioning.build import Built
-from provisioning.resources import Container, Directory, File, OwnFile, Package, Password, Reload, Resource
+from provisioning.resources import (
+    Container,
+    Directory,
+    File,
+    Made,
+    OwnFile,
+    Package,
+    Password,
+    Reload,
+    Resource,
+)
 from provisioning.roles import Health, Logs, ask, image, is_master
 from provisioning.templates import render
+
+# Jenkins of 2011 knows no younger kind of host key, and a master may lack it.
+HOST_KEY = "/etc/ssh/ssh_host_rsa_key"
+MAKE_KEY = f"""rm -f {HOST_KEY}.new*
+ssh-keygen -q -t rsa -b 2048 -N '' -f {HOST_KEY}.new
+rm {HOST_KEY}.new.pub
+mv {HOST_KEY}.new {HOST_KEY}"""
 
 
 def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
@@ -16,12 +33,14 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
     jobs = ",".join(service.name for service in lab.services)
     options = ("--net=host", "-v", "/data/jenkins:/data/jenkins", "-e", f"JOBS={jobs}")
     command = (f"--httpListenAddress={node.address}",)
+    host_key = Made(HOST_KEY, MAKE_KEY)
     sshd = File("/etc/ssh/sshd_config.d/jenkins.conf", render("jenkins/sshd.conf", lab))
     return [
         Package(("openjdk-17-jre-headless",)),  # for the agent of the node `cd`
         Password("vagrant", "vagrant"),  # as in the article; taken from the lab network alone
         sshd,
-        Reload("ssh.service", on=(sshd.key,)),
+        host_key,
+        Reload("ssh.service", on=(sshd.key, host_key.key)),
         Directory("/data/jenkins"),
         Directory("/data/jenkins/slaves"),
         Directory("/data/jenkins/slaves/cd", owner="vagrant"),

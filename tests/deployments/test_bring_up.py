@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deployments import baseline, books, bring_up
-from lab import config, engine, machines, network
+from lab import config, engine, labs, machines, network
 from lab.clients.consul import ConsulClient
 from lab.errors import HostError
 from provisioning import build, doctor, health, provision, supply
@@ -30,6 +30,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     every = frozenset(node.name for node in LAB.nodes)
     for room, name, answer in (
         (doctor, "refuse", None),
+        (labs, "refuse_other_file", None),
         (network, "refuse_clash", None),
         (build, "make", None),
         (build, "record", None),
@@ -44,7 +45,11 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (health, "wait", None),
     ):
         monkeypatch.setattr(room, name, noted(f"{room.__name__.rpartition('.')[2]}.{name}", answer))
+    keys: dict[str, str] = {}
     monkeypatch.setattr(ConsulClient, "__init__", lambda *_: None)
+    monkeypatch.setattr(ConsulClient, "note", lambda _, key, value: keys.update({key: value}))
+    monkeypatch.setattr(ConsulClient, "noted", lambda _, key: keys.get(key))
+    monkeypatch.setattr(ConsulClient, "forget", lambda _, key: keys.pop(key))
     return did
 
 
@@ -52,7 +57,7 @@ def test_the_phases_are_in_their_order(done: list[str]) -> None:
     said: list[str] = []
     bring_up.bring_up(LAB, said.append)
     assert done == [
-        *("doctor.refuse", "network.refuse_clash", "build.make"),
+        *("doctor.refuse", "labs.refuse_other_file", "network.refuse_clash", "build.make"),
         *("engine.remember", "machines.answering", "machines.up", "machines.shells"),
         *("build.record", "provision.provision", "ConsulClient.live_color"),
         *("baseline.first_release", "books.ensure", "health.wait"),
@@ -94,7 +99,26 @@ def test_books_are_not_touched_where_a_color_is_live(
     assert "baseline.first_release" in done and "books.ensure" not in done
 
 
-@pytest.mark.parametrize(("room", "name"), [(doctor, "refuse"), (network, "refuse_clash")])
+def test_books_that_a_cut_bring_up_did_not_bring_are_brought_by_the_next_one(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as first:
+        first.setattr(books, "ensure", cut)
+        with pytest.raises(KeyboardInterrupt):
+            bring_up.bring_up(LAB, lambda _: None)
+    monkeypatch.setattr(ConsulClient, "live_color", lambda *_: "blue")
+    for _ in range(2):
+        bring_up.bring_up(LAB, lambda _: None)
+    assert done.count("books.ensure") == 1
+
+
+LOOKS = [(doctor, "refuse"), (labs, "refuse_other_file"), (network, "refuse_clash")]
+
+
+@pytest.mark.parametrize(("room", "name"), LOOKS)
 def test_nothing_is_made_on_a_host_that_cannot(
     room: Any, name: str, done: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +128,8 @@ def test_nothing_is_made_on_a_host_that_cannot(
     monkeypatch.setattr(room, name, refuse)
     with pytest.raises(HostError):
         bring_up.bring_up(LAB, lambda _: None)
-    assert not [step for step in done if step not in ("doctor.refuse", "network.refuse_clash")]
+    looks = {f"{room.__name__.rpartition('.')[2]}.{name}" for room, name in LOOKS}
+    assert {*done} <= looks
 
 
 @pytest.mark.parametrize(

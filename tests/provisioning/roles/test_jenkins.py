@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from getpass import getuser
 from pathlib import Path
@@ -12,12 +13,13 @@ import pytest
 from lab import config
 from lab.model import Lab
 from provisioning.build import Built
-from provisioning.resources import Container, Directory, File, OwnFile, Password, Reload
+from provisioning.resources import Container, Directory, File, Made, OwnFile, Password, Reload
 from provisioning.roles import jenkins
 
 LAB = config.load(config.LAB_FILE)
 BUILT = Built({}, {"jenkins": "d1"}, ("", ""))
 RESOURCES = jenkins.resources(LAB, LAB.master, BUILT)
+(MADE,) = (resource for resource in RESOURCES if isinstance(resource, Made))
 FILES = {resource.path: resource for resource in RESOURCES if isinstance(resource, File)}
 KEYS = [resource.key for resource in RESOURCES]
 
@@ -56,7 +58,10 @@ def test_the_node_cd_is_reached_as_vagrant_whose_folder_it_is() -> None:
     assert owners["/data/jenkins/slaves/cd"] == "vagrant"
     assert Password("vagrant", "vagrant") in RESOURCES
     (reload,) = (r for r in RESOURCES if isinstance(r, Reload))
-    assert (reload.name, reload.on) == ("ssh.service", ("file:/etc/ssh/sshd_config.d/jenkins.conf",))
+    assert (reload.name, reload.on) == (
+        "ssh.service",
+        ("file:/etc/ssh/sshd_config.d/jenkins.conf", f"file:{jenkins.HOST_KEY}"),
+    )
     assert KEYS.index(reload.on[0]) < KEYS.index(reload.key) < KEYS.index("container:jenkins")
 
 
@@ -105,3 +110,22 @@ def test_a_service_more_is_another_container_which_reads_its_job() -> None:
 
     assert made(more).spec != made(LAB).spec
     assert made(replace(LAB, check_interval=5)).spec == made(LAB).spec
+
+
+@pytest.mark.parametrize(
+    "left", ["", ".new", ".new.pub"], ids=["from nothing", "after a cut", "after another"]
+)
+def test_a_master_without_a_host_key_that_jenkins_knows_gets_one(left: str, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    if left:
+        Path(f"{key}{left}").touch()
+    for _ in range(2):  # what is there is looked at, and kept
+        made = replace(MADE, path=str(key), command=MADE.command.replace(MADE.path, str(key)))
+        observed = subprocess.run(
+            ["bash", "-c", made.observe], capture_output=True, text=True, check=True
+        ).stdout
+        subprocess.run(["bash", "-ec", made.converge(observed.strip(), frozenset()) or "true"], check=True)
+        said = subprocess.check_output(["ssh-keygen", "-l", "-f", key], text=True)
+        assert said.startswith("2048 ") and said.endswith("(RSA)\n")
+    assert [*tmp_path.iterdir()] == [key] and key.stat().st_mode & 0o077 == 0
+    assert observed == "there\n"
