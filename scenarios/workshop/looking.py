@@ -33,27 +33,26 @@ class Seen:
 def look(lab: Lab, shells: Mapping[str, Shell]) -> Seen:
     """Raises CheckFailed that says which components do not answer: then nothing can be told of a step."""
     seen = observed.look(lab, shells, lab.main_service, LEFTOVERS)
-    refuse_unwell(seen)
-    with closing(JenkinsClient(lab)) as jenkins:
-        return whole(lab, shells, seen, ConsulClient(lab), jenkins)
-
-
-def refuse_unwell(seen: Observation) -> None:
-    """Raises CheckFailed that says which components do not answer. Pure."""
     if seen.noted is None:
         raise CheckFailed(
             "not everything answers, so no step can be checked or solved",
             last_seen="\n".join(map(str, seen.unwell)),
             try_next=named.up_command(),
         )
+    with closing(JenkinsClient(lab)) as jenkins:
+        return whole(lab, shells, seen, seen.noted, ConsulClient(lab), jenkins)
 
 
 def whole(
-    lab: Lab, shells: Mapping[str, Shell], seen: Observation, consul: ConsulClient, jenkins: JenkinsClient
+    lab: Lab,
+    shells: Mapping[str, Shell],
+    seen: Observation,
+    noted: Noted,
+    consul: ConsulClient,
+    jenkins: JenkinsClient,
 ) -> Seen:
-    """A look at a lab that is well, with what Consul, Jenkins and the watchers' log say beside it."""
-    assert seen.noted is not None, "only a lab that is well has notes"
+    """One look at a lab that is well, with what Consul, Jenkins and the watchers' log say beside it."""
     service = lab.main_service
     build = jenkins.newest(service.name)
     log = shells[lab.master.name].run(f"cat {LOG}", check=False).stdout
-    return Seen(seen, seen.noted, consul.health(service.name), build, log)
+    return Seen(seen, noted, consul.health(service.name), build, log)

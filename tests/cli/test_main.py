@@ -343,7 +343,7 @@ def test_no_command_loads_what_only_another_one_needs() -> None:
 # --- what errors tell one to try ----------------------------------------------------------------------------
 
 
-ROOMS = ("lab", "provisioning", "deployments", "faults", "evidence", "scenarios", "cli")
+ROOMS = ("lab", "provisioning", "deployments", "faults", "evidence", "scenarios", "board", "cli")
 SPELLED = re.compile(r"""try_next\s*=[^\n]*?["'`](make|lab) ([a-z-]+)""")
 NAMED = re.compile(r"""named\.command\(\s*f?["']([a-z-]+)""")
 OF_NO_LAB = {"list", "doctor", "report", "fault", "bundle"}  # of `fault` the list of its kinds
