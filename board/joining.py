@@ -21,6 +21,7 @@ from lab.model import Lab
 Say = Callable[[str], None]
 TIMEOUT = 5.0
 PAUSE = 3.0  # seconds between two reports
+MOST_SAID = 100  # characters of what another server says
 LONGEST_PAUSE = 30.0  # while the board is away
 
 
@@ -51,7 +52,7 @@ def refusal(status: int, said: str, where: str, name: str) -> LabError | None:
 
     Raises Away for what may be better later.
     """
-    last_seen = f"{status}: {one_line(said)}"
+    last_seen = f"{status}: {one_line(said, MOST_SAID)}"
     again = "the line that the board printed at its start"
     match status:
         case 204:
@@ -126,7 +127,7 @@ class Reporter:
 
 
 def join(lab: Lab, url: str, name: str, token: str, say: Say) -> None:
-    """Report until Ctrl-C. Raises ConfigError, CheckFailed, LabError or HostError, each with the next step."""
+    """Report until Ctrl-C. Raises what the board refuses with, or HostError when none answers."""
     where, name = origin(url), reports.name(name)
     if not token.isascii() or not token.isprintable() or not token:
         raise ConfigError("that is no token of a board", try_next="the line that the board printed")

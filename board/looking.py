@@ -1,7 +1,7 @@
 """Looks at the lab again and again: `Around` asks its services, `Inside` its nodes and the article's steps.
 
-A lab that is away, or does not answer, is what was seen too: a look raises nothing. Each keeps its doors and makes
-them anew when the lab went away, or a node did not answer: it may have come back as another machine.
+A lab that is away, or does not answer, is what was seen too: a look raises nothing. Each keeps its doors and
+makes them anew when the lab went away, or a node did not answer: it may have come back as another machine.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from board.reports import GONE, LIVE, MOST_CHECK, RUNNING, STOPPED
 from deployments import observed
-from deployments.observed import Noted, Observation
+from deployments.observed import Container, Noted, Observation
 from evidence import journal
 from faults import history
 from faults.history import Injected
@@ -35,12 +34,15 @@ from scenarios.workshop.reading import Step
 
 T = TypeVar("T")
 BUILDS = 6  # that are shown
-PAUSE_AROUND, PAUSE_INSIDE = 1.0, 4.0  # seconds from the end of a look to the next one
+PAUSE_AROUND, PAUSE_INSIDE = 1.0, 3.0  # seconds from the end of a look to the next one
 
 
 @dataclass(frozen=True)
 class Around:
-    """What the lab's services say of it. `away` says why nobody was asked; `silent`, by whom, who did not answer."""
+    """What the lab's services say of it.
+
+    `away` says why none was asked; `silent` which of them did not answer, and what was seen instead.
+    """
 
     at: float
     away: str = ""
@@ -54,12 +56,13 @@ class Around:
 
 @dataclass(frozen=True)
 class Inside:
-    """What the nodes say. `away` as in Around; `wrong` says why a lab that is here tells nothing of a step."""
+    """What the nodes say. `away` as in Around; `wrong` says why a lab that is here tells nothing more."""
 
     at: float
     away: str = ""
     wrong: str = ""
     unwell: tuple[Seen, ...] = ()
+    containers: tuple[Container, ...] | None = None  # of the main service
     colors: Mapping[str, str] | None = None
     step: int | None = None  # the one to do next
     check: str = ""  # what it lacks
@@ -124,13 +127,12 @@ class LookAround:
 
     def _ask(self, at: float, consul: ConsulClient, swarm: SwarmClient, jenkins: JenkinsClient) -> Around:
         silent: dict[str, str] = {}
-        ask = partial(_asked, silent)
         return Around(
             at,
-            live=ask("Consul", lambda: self._live(consul), {}),
-            checks=ask("Consul", consul.checks, ()),
-            containers=ask("Swarm", lambda: self._of_services(swarm), ()),
-            builds=ask("Jenkins", lambda: jenkins.latest(BUILDS), ()),
+            live=_asked(silent, "Consul", lambda: self._live(consul)),
+            checks=_asked(silent, "Consul", consul.checks) or (),
+            containers=_asked(silent, "Swarm", lambda: self._of_services(swarm)) or (),
+            builds=_asked(silent, "Jenkins", lambda: jenkins.latest(BUILDS)) or (),
             faults=self._faults.open(),
             silent=silent,
         )
@@ -140,9 +142,7 @@ class LookAround:
 
     def _of_services(self, swarm: SwarmClient) -> tuple[Placed, ...]:
         return tuple(
-            one
-            for one in swarm.containers()
-            if any(service.owns(one.name) for service in self._lab.services)
+            one for one in swarm.containers() if any(service.owns(one.name) for service in self._lab.services)
         )
 
     def close(self) -> None:
@@ -161,15 +161,15 @@ def _away(lab: Lab) -> str:
         return told(error)
 
 
-def _asked(silent: dict[str, str], who: str, question: Callable[[], T], otherwise: T) -> T:
+def _asked(silent: dict[str, str], who: str, question: Callable[[], T]) -> T | None:
     """The answer; without one `silent` says why, and who was silent once is not asked again in this look."""
     if who in silent:
-        return otherwise
+        return None
     try:
         return question()
     except LabError as error:
         silent[who] = told(error)
-    return otherwise
+    return None
 
 
 class Faults:
@@ -196,14 +196,22 @@ class Faults:
 # --- looking inside -----------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Doors:
+    """To the nodes, and to who is asked beside them."""
+
+    shells: Mapping[str, SshShell]
+    consul: ConsulClient
+    jenkins: JenkinsClient
+
+
 class LookInside:
     """Asks each node once, as `lab step check` does, and says what the next step lacks."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self.steps: tuple[Step, ...] = reading.steps(lab)
-        self._shells: dict[str, SshShell] | None = None
-        self._clients: tuple[ConsulClient, JenkinsClient] | None = None
+        self._doors: Doors | None = None
 
     def __call__(self) -> Inside:
         at = time.time()
@@ -218,43 +226,40 @@ class LookInside:
             return Inside(at, wrong=told(error))
 
     def _look(self, at: float) -> Inside:
-        if self._shells is None or self._clients is None:
-            self._shells = machines.shells(self._lab)
-            self._clients = ConsulClient(self._lab), JenkinsClient(self._lab)
-        seen = observed.look(self._lab, self._shells, self._lab.main_service, LEFTOVERS)
+        doors = self._opened()
+        seen = observed.look(self._lab, doors.shells, self._lab.main_service, LEFTOVERS)
         if seen.noted is None:
             self.close()
             wrong = one_line("not everything answers: " + "; ".join(map(str, seen.unwell)))
             return Inside(at, wrong=wrong, unwell=seen.unwell)
-        return self._of_step(at, seen, seen.noted, self._shells, *self._clients)
-
-    def _of_step(
-        self,
-        at: float,
-        seen: Observation,
-        noted: Noted,
-        shells: Mapping[str, SshShell],
-        consul: ConsulClient,
-        jenkins: JenkinsClient,
-    ) -> Inside:
-        done = progress.done(consul, self.steps)
-        lacking = None
-        if done < len(self.steps):
-            whole = looking.whole(self._lab, shells, seen, noted, consul, jenkins)
-            lacking = checks.missing(self._lab, whole, *self.steps[done].checks)
+        step = progress.done(doors.consul, self.steps) + 1
         return Inside(
             at,
-            colors=colors(self._lab, seen, noted),
-            step=done + 1,
-            check=one_line(lacking.what) if lacking else "",
+            containers=seen.containers,
+            colors=colors(self._lab, seen, seen.noted),
+            step=step,
+            check=self._lacking(step, doors, seen, seen.noted),
         )
 
+    def _lacking(self, step: int, doors: Doors, seen: Observation, noted: Noted) -> str:
+        """What a step lacks; "" when it lacks nothing, or all are done."""
+        if step > len(self.steps):
+            return ""
+        whole = looking.whole(self._lab, doors.shells, seen, noted, doors.consul, doors.jenkins)
+        lacking = checks.missing(self._lab, whole, *self.steps[step - 1].checks)
+        return one_line(lacking.what) if lacking else ""
+
+    def _opened(self) -> Doors:
+        if self._doors is None:
+            self._doors = Doors(machines.shells(self._lab), ConsulClient(self._lab), JenkinsClient(self._lab))
+        return self._doors
+
     def close(self) -> None:
-        for shell in (self._shells or {}).values():
-            shell.close()
-        if self._clients is not None:
-            self._clients[1].close()
-        self._shells = self._clients = None
+        if self._doors is not None:
+            for shell in self._doors.shells.values():
+                shell.close()
+            self._doors.jenkins.close()
+            self._doors = None
 
 
 # --- again and again ----------------------------------------------------------------------------------------

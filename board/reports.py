@@ -1,4 +1,4 @@
-"""What an attendee's lab tells the board, and nothing else of it: who, which step, stuck on what, colors, times.
+"""What an attendee's lab tells the board, and nothing else of it: step, what that lacks, colors, times.
 
 `parsed` holds that at the board, whoever sends; both are pure.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -20,7 +21,7 @@ MOST_NAME = 40  # characters
 MOST_CHECK = 300
 MOST_STEPS = 1000
 MOST_SECONDS = 7 * 24 * 3600.0
-SECRET = 32  # characters
+SECRET = 32  # hexadecimal digits
 LIVE, RUNNING, STOPPED, GONE = STATES = ("live", "running", "stopped", "gone")
 
 
@@ -61,20 +62,7 @@ def parsed(body: bytes) -> Report:
 
 
 def _is_sound(key: str, value: Any) -> bool:
-    match key:
-        case "name":
-            return isinstance(value, str)
-        case "secret":
-            return isinstance(value, str) and len(value) == SECRET and value.isascii() and value.isalnum()
-        case "step":
-            return value is None or _is_count(value, MOST_STEPS + 1)
-        case "of":
-            return _is_count(value, MOST_STEPS)
-        case "check":
-            return isinstance(value, str) and len(value) <= MOST_CHECK and value.isprintable()
-        case "on_step" | "stuck":
-            return _is_span(value)
-    return _are_colors(value)
+    return bool(_SOUND[key](value))
 
 
 def _is_count(value: Any, most: int) -> bool:
@@ -94,6 +82,18 @@ def _are_colors(value: Any) -> bool:
     return isinstance(value, dict) and all(
         color in COLORS and isinstance(state, str) and state in STATES for color, state in value.items()
     )
+
+
+_SOUND: Mapping[str, Callable[[Any], object]] = {
+    "name": lambda value: isinstance(value, str),
+    "secret": lambda value: isinstance(value, str) and re.fullmatch(f"[0-9a-f]{{{SECRET}}}", value),
+    "step": lambda value: value is None or _is_count(value, MOST_STEPS + 1),
+    "of": lambda value: _is_count(value, MOST_STEPS),
+    "check": lambda value: isinstance(value, str) and len(value) <= MOST_CHECK and value.isprintable(),
+    "on_step": _is_span,
+    "stuck": _is_span,
+    "colors": _are_colors,
+}
 
 
 def name(said: str) -> str:

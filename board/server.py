@@ -1,4 +1,4 @@
-"""The board over HTTP: the page, its events, and the reports of a room. It is read, and never commands a lab."""
+"""The board over HTTP: the page, its events, and the reports of a room. Nothing of it commands a lab."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Board:
         return StreamingResponse(self._channels.stream(), media_type="text/event-stream")
 
     async def join(self, request: Request) -> Response:
-        """204, or why not: 400 no report, 401 another token, 408, 409 the name is taken, 413, 415, 503 full."""
+        """204, or why not: 400 no report, 401 another token, 409 the name is taken, 503 the room is full."""
         if not self._has_token(request):
             return PlainTextResponse("another token than this board's\n", 401)
         if request.headers.get("content-type") != "application/json":

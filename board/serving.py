@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import re
 import secrets
 import socket
 import subprocess
@@ -26,6 +28,7 @@ from lab.model import Lab
 from lab.waiting import stretched
 
 ADDRESS, PORT = "127.0.0.1", 8765
+TOKEN_BYTES = 16
 BACKLOG = 256  # a room comes at once
 CONNECTIONS = 600
 BEAT = 1.0  # seconds between two pictures of the requests
@@ -35,7 +38,7 @@ BEAT = 1.0  # seconds between two pictures of the requests
 
 
 def listen(address: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises ConfigError for no address of this host, HostError for a taken port."""
+    """A socket that listens there. Raises ConfigError for what is no address, HostError for a taken port."""
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(
             address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -49,9 +52,10 @@ def listen(address: str, port: int) -> socket.socket:
         opened.listen(BACKLOG)
     except OSError as error:
         opened.close()
+        other = listener(port) if error.errno == errno.EADDRINUSE else ""
         raise HostError(
             f"cannot listen on {url(address, port)}",
-            last_seen="\n".join(filter(None, (str(error), listener(port)))),
+            last_seen="\n".join(filter(None, (str(error), other))),
             try_next=named.command("board --port 0") + " takes a free port, --address another address "
             "of this host (ip address)",
         ) from error
@@ -85,6 +89,23 @@ def is_loopback(opened: socket.socket) -> bool:
 def names(address: str) -> frozenset[str]:
     """How a browser may call the board, beside its address."""
     return frozenset({address.lower(), "localhost", socket.gethostname().lower()})
+
+
+# --- who may report ---------------------------------------------------------------------------------------
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def sound(token: str) -> str:
+    """A token of a board before, so that the labs which report to that one go on. Raises ConfigError."""
+    if not re.fullmatch(r"[\w-]{20,100}", token, re.ASCII):
+        raise ConfigError(
+            "that is no token of a board",
+            try_next="the one that a board printed, or none: then it makes one",
+        )
+    return token
 
 
 # --- what it shows ------------------------------------------------------------------------------------------
@@ -138,13 +159,12 @@ class _Server(uvicorn.Server):
 class Serving:
     """One board: its parts, told apart by who runs them. The looks and the traffic are threads."""
 
-    def __init__(self, lab: Lab, opened: socket.socket, address: str) -> None:
-        self.token = secrets.token_urlsafe(16)
+    def __init__(self, lab: Lab, opened: socket.socket, address: str, token: str) -> None:
         self._opened, self._address = opened, address
         self._is_here = False  # the lab's network, by the last look
         self._loop = asyncio.new_event_loop()
         self._channels = Channels()
-        self._board = Board(self._channels, self.token, self._room)
+        self._board = Board(self._channels, token, self._room)
         around, inside = LookAround(lab), LookInside(lab)
         self._shown = Shown(lab, inside, self._channels)
         self._traffic = Traffic(lab)
@@ -178,6 +198,9 @@ class Serving:
     def _room(self) -> None:
         self._channels.tell("room", room.rows(self._board.attendees.values(), time.time()))
 
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._channels.end)
+
     def run(self) -> None:
         """Until SIGINT or SIGTERM."""
         config = uvicorn.Config(
@@ -191,7 +214,7 @@ class Serving:
             limit_concurrency=CONNECTIONS,
             timeout_graceful_shutdown=2,
         )
-        server = _Server(config, lambda: self._loop.call_soon_threadsafe(self._channels.end))
+        server = _Server(config, self._end)
         self._shown.lab()
         for thread in self._threads:
             thread.start()

@@ -28,13 +28,17 @@ def state(around: Around | None, inside: Inside | None) -> tuple[str, str]:
         return UNWELL, "; ".join(around.silent.values())
     if around.faults:
         return BROKEN, "a fault is open: " + ", ".join(f"{one.name} on {one.target}" for one in around.faults)
+    return _by_nodes(around, inside)
+
+
+def _by_nodes(around: Around, inside: Inside | None) -> tuple[str, str]:
+    critical = [one.name for one in around.checks if one.status == "critical"]
+    if critical:
+        return UNWELL, "critical in Consul: " + ", ".join(critical)
     if inside is None or inside.away:
         return LOOKING, "the nodes have not been asked yet"
     if inside.wrong:
         return UNWELL, inside.wrong
-    critical = [one.name for one in around.checks if one.status == "critical"]
-    if critical:
-        return UNWELL, "critical in Consul: " + ", ".join(critical)
     return STEADY, "every component answers and no fault is open"
 
 
@@ -47,9 +51,10 @@ def lab(
     since: float,
     stuck: float,
 ) -> dict[str, Any]:
-    """The lab on the page. `since` is when its state became this one, `stuck` when the check began to say this."""
+    """The lab on the page. `since` is when its state became this one, `stuck` when its check did."""
     word, why = state(around, inside)
     seen = around or Around(0.0)
+    placed = containers(lab, seen, inside)
     return {
         "lab": lab.name,
         "state": word,
@@ -57,10 +62,20 @@ def lab(
         "since": round(since),
         "looked": {"around": seen.at or None, "inside": inside.at if inside else None},
         "services": [_service(service, seen) for service in lab.services],
-        "nodes": [_node(lab, node, seen, inside) for node in lab.nodes],
+        "nodes": [
+            _node(
+                lab,
+                node,
+                seen,
+                inside,
+                [_container(lab, one, seen) for one in placed if one.node == node.name],
+            )
+            for node in lab.nodes
+        ],
         "checks": [_check(one) for one in seen.checks if one.service],
         "faults": [
-            {"id": one.id, "name": one.name, "target": one.target, "at": one.at, "deadline": one.deadline}
+            {"id": one.id, "name": one.name, "target": one.target, "on": ", ".join(one.on)}
+            | {"at": one.at, "deadline": one.deadline}
             for one in seen.faults
         ],
         "builds": [
@@ -77,7 +92,18 @@ def _service(service: Service, seen: Around) -> dict[str, Any]:
     return {"name": service.name, "live": live, "idle": other(live) if live else None}
 
 
-def _node(lab: Lab, node: Node, seen: Around, inside: Inside | None) -> dict[str, Any]:
+def containers(lab: Lab, seen: Around, inside: Inside | None) -> list[Placed]:
+    """Those of the services. Swarm learns late of what was paused: the main one's are as their nodes tell."""
+    told = inside.containers if inside else None
+    if told is None:
+        return list(seen.containers)
+    others = [one for one in seen.containers if not lab.main_service.owns(one.name)]
+    return [*(Placed(one.name, one.node, one.state, one.image) for one in told), *others]
+
+
+def _node(
+    lab: Lab, node: Node, seen: Around, inside: Inside | None, placed: list[dict[str, Any]]
+) -> dict[str, Any]:
     unwell = [one for one in inside.unwell if one.node == node.name] if inside else []
     alive = [one.status for one in seen.checks if one.node == node.name and not one.service]
     return {
@@ -86,7 +112,7 @@ def _node(lab: Lab, node: Node, seen: Around, inside: Inside | None) -> dict[str
         "master": node == lab.master,
         "agent": next((status for status in ("critical", "warning", "passing") if status in alive), None),
         "unwell": [f"{one.component}: {one_line(one.wrong or '')}" for one in unwell],
-        "containers": [_container(lab, one, seen) for one in seen.containers if one.node == node.name],
+        "containers": placed,
     }
 
 

@@ -1,7 +1,7 @@
 """Steady requests of a user's, a few each second, and what each of the last seconds got.
 
-`seconds` decides and is pure. The requests are the probe's (evidence/probe.py): its process ends with this one,
-however that ends. Its record is in memory alone, so nothing is left of it either.
+`seconds` decides and is pure. The requests are the probe's (evidence/probe.py): its process ends with this
+one, however that ends. Its record is in memory alone, so nothing is left of it either.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def seconds(answers: Iterable[Answer], begin: float | None, now: float, shown: i
     What is due and has no answer is waiting: an answer that does not come is seen before it is given up.
     """
     first = int(now) - shown
-    counts = {at: [0, 0, 0, 0] for at in range(first, int(now))}
+    counts = {at: [0] * 4 for at in range(first, int(now))}
     for answer in answers:
         if (at := int(answer.planned)) in counts:
             counts[at][_place(answer)] += 1
-    return [Second(at, *count, waiting=_waiting(at, sum(count), begin)) for at, count in counts.items()]
+    return [Second(at, *(*count, _waiting(at, sum(count), begin))) for at, count in counts.items()]
 
 
 def _place(answer: Answer) -> int:

@@ -14,19 +14,26 @@ from lab.model import Lab
 @click.option("--port", type=click.IntRange(0, 65535), help="8765 unless told; 0 takes a free one.")
 @click.option("--join", "url", metavar="URL", help="Report to the board there, instead of showing one.")
 @click.option("--as", "name", metavar="NAME", help="With --join: what the board calls you.")
-@click.option("--token", help="With --join: what the board printed at its start.")
+@click.option("--token", help="What the board printed. Without --join: the one to keep from a board before.")
 @click.pass_obj
 def board(
-    lab: Lab, address: str | None, port: int | None, url: str | None, name: str | None, token: str | None
+    lab: Lab,
+    /,
+    *,
+    address: str | None,
+    port: int | None,
+    url: str | None,
+    name: str | None,
+    token: str | None,
 ) -> None:
     """A web page that shows the lab live, until Ctrl-C; or, with --join, your step on somebody's page.
 
     The page is read-only. What --join sends is your step, what it lacks, colors and times, and nothing else.
     """
-    joins = {"--join": url, "--as": name, "--token": token}
-    if not any(value is not None for value in joins.values()):
-        _show(lab, address, port)
+    if url is None and name is None:
+        _show(lab, address, port, token)
         return
+    joins = {"--join": url, "--as": name, "--token": token}
     missing = [option for option, value in joins.items() if value is None]
     if missing or address is not None or port is not None:
         raise ConfigError(
@@ -37,15 +44,16 @@ def board(
     _join(lab, str(url), str(name), str(token))
 
 
-def _show(lab: Lab, address: str | None, port: int | None) -> None:
+def _show(lab: Lab, address: str | None, port: int | None, token: str | None) -> None:
     from board import serving  # noqa: PLC0415  no other command needs a server
 
     place = address or serving.ADDRESS
+    token = serving.new_token() if token is None else serving.sound(token)
     with serving.listen(place, serving.PORT if port is None else port) as opened:
         url = serving.url(place, opened.getsockname()[1])
-        shown = serving.Serving(lab, opened, place)
+        shown = serving.Serving(lab, opened, place, token)
         click.echo(f"{url}/")
-        click.echo(f"lab board --join {url} --token {shown.token} --as NAME")
+        click.echo(f"lab board --join {url} --token {token} --as NAME")
         if not serving.is_loopback(opened):
             say(f"everybody who reaches {place} reads this page: docs/board.md says what it tells")
         shown.run()

@@ -83,8 +83,9 @@ function service({ name, live, idle }) {
 
 function container({ name, state, image, color, live }) {
   const runs = state === "running";
+  const missed = color === null || live; // the idle color need not run
   return element("li", "container",
-    sign(runs ? "passing" : "critical", state), element("span", "name", name),
+    sign(runs ? "passing" : missed ? "critical" : "none", state), element("span", "name", name),
     color ? chip(color, live ? "live" : runs ? "idle" : "stopped", live ? `${color} live` : `${color} idle`) : null,
     element("span", "muted", image));
 }
@@ -101,8 +102,8 @@ function node({ name, address, master, agent, unwell, containers }) {
 const check = ({ node: where, name, status, output }) => element("li", "",
   sign(status, status), element("span", "name", name), element("span", "muted", `${where}. ${output}`));
 
-const fault = ({ name, target, at: begun, deadline }) => element("li", "",
-  sign("broken", name), element("span", "name", `on ${target}`),
+const fault = ({ name, target, on, at: begun, deadline }) => element("li", "",
+  sign("broken", name), element("span", "name", `on ${target}`), element("span", "muted", on),
   ago(begun, "since ", ""), element("span", "muted", `ends by itself at ${clock(deadline)}`));
 
 function build({ job, number, result, begin, end }) {
@@ -116,7 +117,7 @@ function step(told) {
   if (!told) return [element("p", "muted", "Which step is next cannot be told now.")];
   if (told.done) return [element("p", "", sign("passing", `All ${told.of} steps are done.`))];
   return [
-    element("p", "", element("span", "name", `${told.number} of ${told.of}: ${told.title}`)),
+    element("p", "", element("span", "name", `Step ${told.number} of ${told.of}: ${told.title}`)),
     told.check
       ? element("p", "", sign("warning", told.check), " ", ago(told.since, "for ", ""))
       : element("p", "", sign("passing", "nothing is missing: it may be checked")),
@@ -215,17 +216,20 @@ function summary(last) {
 // --- the room ---
 
 function attendee(row) {
-  const stepped = row.step === null ? "not known" : row.done ? `all ${row.of} done` : `${row.step} of ${row.of}`;
+  const stepped = row.step === null ? "step not known" : row.done ? `all ${row.of} done` : `step ${row.step} of ${row.of}`;
   const made = element("tr", row.silent ? "silent" : "",
     element("th", "", row.name),
     element("td", "", row.done ? sign("passing", stepped) : stepped),
     element("td", "", row.done ? "" : row.check || "nothing is missing"),
     element("td", "",
-      row.silent ? element("p", "", sign("none", ""), ago(row.silent, "silent for ", "")) : null,
-      row.done ? ago(row.step_since, "done for ", "") : ago(row.since, "", "")),
+      ago(row.done ? row.step_since : row.since, row.done ? "done for " : "", ""),
+      row.silent ? element("p", "silence", ago(row.silent, "– silent for ", "")) : null),
     element("td", "", ...COLORS.filter((color) => row.colors[color]).map((color) =>
       chip(color, row.colors[color], `${color} ${row.colors[color]}`))));
   made.firstElementChild.scope = "row";
+  // Said again, because where it is narrow the rows are shown as cards.
+  made.setAttribute("role", "row");
+  [...made.children].forEach((cell, place) => cell.setAttribute("role", place ? "cell" : "rowheader"));
   return made;
 }
 
