@@ -36,7 +36,7 @@ def origin(url: str) -> str:
     """Where the board is, such as http://10.0.0.5:8765. Raises ConfigError for what is no such address."""
     try:
         parts = urlsplit(url)
-        is_one = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
+        is_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         is_one = False
     if not is_one or parts.username or parts.path not in ("", "/") or parts.query or parts.fragment:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from cli.progress import say
@@ -63,4 +65,6 @@ def _show(lab: Lab, address: str | None, port: int | None, token: str | None) ->
 def _join(lab: Lab, url: str, name: str, token: str) -> None:
     from board import joining  # noqa: PLC0415  its looks load what no other command needs
 
-    joining.join(lab, url, name, token, say)
+    with suppress(KeyboardInterrupt):  # how one leaves
+        joining.join(lab, url, name, token, say)
+    say("the board is told no more")
