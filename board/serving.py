@@ -159,10 +159,11 @@ class _Server(uvicorn.Server):
 class Serving:
     """One board: its parts, told apart by who runs them. The looks and the traffic are threads."""
 
+    _loop: asyncio.AbstractEventLoop  # of the server, while it runs
+
     def __init__(self, lab: Lab, opened: socket.socket, address: str, token: str) -> None:
         self._opened, self._address = opened, address
         self._is_here = False  # the lab's network, by the last look
-        self._loop = asyncio.new_event_loop()
         self._channels = Channels()
         self._board = Board(self._channels, token, self._room)
         around, inside = LookAround(lab), LookInside(lab)
@@ -215,6 +216,7 @@ class Serving:
             timeout_graceful_shutdown=2,
         )
         server = _Server(config, self._end)
+        self._loop = asyncio.new_event_loop()
         self._shown.lab()
         for thread in self._threads:
             thread.start()

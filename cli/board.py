@@ -49,7 +49,7 @@ def board(
 def _show(lab: Lab, address: str | None, port: int | None, token: str | None) -> None:
     from board import serving  # noqa: PLC0415  no other command needs a server
 
-    place = address or serving.ADDRESS
+    place = serving.ADDRESS if address is None else address
     token = serving.new_token() if token is None else serving.sound(token)
     with serving.listen(place, serving.PORT if port is None else port) as opened:
         url = serving.url(place, opened.getsockname()[1])

@@ -106,6 +106,13 @@ class Probe:
             self._end(self._sender)
         return sorted(self.answers, key=lambda answer: answer.planned)
 
+    def kill(self) -> None:
+        """No more requests, and none under way: for who does not want their answers."""
+        self._stopped = True
+        if self._sender is not None:
+            self._sender.kill()
+            self._sender.communicate()
+
     def _end(self, sender: subprocess.Popen[bytes]) -> None:
         try:
             _, said = sender.communicate(timeout=self.schedule.timeout + stretched(ENDING))

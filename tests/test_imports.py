@@ -13,7 +13,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("lab", "provisioning", "deployments", "evidence", "faults", "scenarios", "board", "cli")  # lowest first
+ROOMS = (
+    "lab",
+    "provisioning",
+    "deployments",
+    "evidence",
+    "faults",
+    "scenarios",
+    "board",
+    "cli",
+)  # lowest first
 OUTSIDE = ("features", "tests", "bench")  # no room may import these
 # Of each room's own imports, beside itself and those below.
 APART = {"evidence": ("deployments",)}  # it looks at what runs, however it got there

@@ -329,7 +329,14 @@ def test_logs_are_told_by_node(lab: Lab, shells: dict[str, FakeShell]) -> None:
 # --- what a command loads -----------------------------------------------------------------------------------
 
 
-SLOW = ("httpx", "matplotlib", "pytest", "provisioning.doctor")  # to load; only some commands need them
+SLOW = (
+    "httpx",
+    "matplotlib",
+    "pytest",
+    "provisioning.doctor",
+    "starlette",
+    "uvicorn",
+)  # to load; only some commands need them
 
 
 def test_no_command_loads_what_only_another_one_needs() -> None:

@@ -113,6 +113,28 @@ def test_a_writer_removes_its_own_books_and_no_other(writer: Writer, monkeypatch
     assert proxy.ids == ["1", "probe-another-0"]
 
 
+def nowhere(folder: Path, **options: int) -> Probe:
+    return Probe.of(Schedule("127.0.0.1", 9, "/", 50, "lo", str(folder / "p.jsonl"), **options))
+
+
+def test_a_probe_runs_until_it_has_sent_its_most_requests(tmp_path: Path) -> None:
+    short = nowhere(tmp_path, most=3)
+    assert not short.is_running
+    short.start()
+    assert short.is_running
+    waiting.wait_until(lambda: not short.is_running, 10, "its end")
+    assert len(short.stop()) == 3
+
+
+def test_a_probe_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    endless = nowhere(tmp_path)
+    endless.kill()
+    endless.start()
+    endless.kill()
+    assert not endless.is_running
+    endless.stop()
+
+
 HARNESS = """
 import sys, time
 from evidence.probe import Probe
