@@ -238,14 +238,14 @@ class LookInside:
             containers=seen.containers,
             colors=colors(self._lab, seen, seen.noted),
             step=step,
-            check=self._lacking(step, doors, seen, seen.noted),
+            check=self._lacking(step, doors, seen),
         )
 
-    def _lacking(self, step: int, doors: Doors, seen: Observation, noted: Noted) -> str:
+    def _lacking(self, step: int, doors: Doors, seen: Observation) -> str:
         """What a step lacks; "" when it lacks nothing, or all are done."""
         if step > len(self.steps):
             return ""
-        whole = looking.whole(self._lab, doors.shells, seen, noted, doors.consul, doors.jenkins)
+        whole = looking.whole(self._lab, doors.shells, seen, doors.consul, doors.jenkins)
         lacking = checks.missing(self._lab, whole, *self.steps[step - 1].checks)
         return one_line(lacking.what) if lacking else ""
 

@@ -164,7 +164,7 @@ def inside(monkeypatch: pytest.MonkeyPatch, at_baseline: Observation) -> LookIns
     monkeypatch.setattr(
         looking.looking,
         "whole",
-        lambda lab, shells, seen, noted, *clients: looking.looking.Seen(seen, noted, "unknown", None, ""),
+        lambda lab, shells, seen, *clients: looking.looking.Seen(seen, seen.noted, "unknown", None, ""),
     )
     return LookInside(LAB)
 
