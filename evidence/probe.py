@@ -56,7 +56,13 @@ class Probe:
         device = device_towards(lab.master.address)
         assert device is not None, "require_present found the way to the master"
         schedule = Schedule(
-            *(lab.master.address, 80, path, rate, device, str(record), books),
+            lab.master.address,
+            80,
+            path,
+            rate,
+            device,
+            str(record),
+            books=books,
             timeout=stretched(TIMEOUT),
             most=most,
         )

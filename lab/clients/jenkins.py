@@ -33,7 +33,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Newest:
-    """A build among a job's newest; `result` is None while it runs, moments are in seconds of the wall clock."""
+    """One of a job's newest builds; `result` is None while it runs, moments are seconds of the wall clock."""
 
     number: int
     result: str | None
