@@ -49,9 +49,9 @@ class Probe:
         books: str = "",
         most: int = MOST_REQUESTS,
     ) -> None:
-        most = MOST_WRITES_PER_SECOND if books else MOST_PER_SECOND
-        if not 0 < rate <= most:
-            raise ConfigError(f"{rate:g} requests a second", try_next=f"more than 0, at most {most:g}")
+        fastest = MOST_WRITES_PER_SECOND if books else MOST_PER_SECOND
+        if not 0 < rate <= fastest:
+            raise ConfigError(f"{rate:g} requests a second", try_next=f"more than 0, at most {fastest:g}")
         require_present(lab)
         device = device_towards(lab.master.address)
         assert device is not None, "require_present found the way to the master"
