@@ -123,15 +123,26 @@ def end_board(shown: Shown) -> None:
     assert (shown.process.returncode, out, err) == (0, "", "the board has ended\n"), err
 
 
-@given("its probe runs", target_fixture="probe")
 @then("its probe runs", target_fixture="probe")
 def probe_runs(shown: Shown) -> int:
     """The process that asks as users do."""
-    return wait_until(lambda: next(iter(children(shown.process.pid)), 0), SHOWN_WITHIN, "the board's probe")
+    return wait_until(lambda: next(iter(probes(shown.process.pid)), 0), SHOWN_WITHIN, "the board's probe")
 
 
-def children(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def probes(pid: int) -> list[int]:
+    """Those that ask as users do; whichever thread began them."""
+    found = [int(word) for path in Path(f"/proc/{pid}/task").glob("*/children") for word in words_of(path)]
+    return [
+        child for child in found if "evidence.sender" in "".join(words_of(Path(f"/proc/{child}/cmdline")))
+    ]
+
+
+def words_of(path: Path) -> list[str]:
+    """None of a process that has ended meanwhile."""
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []
 
 
 @then("its probe has ended")
