@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import re
 import secrets
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import uvicorn
 
@@ -141,6 +143,13 @@ class Shown:
 
 
 # --- serving ------------------------------------------------------------------------------------------------
+
+
+def leave() -> NoReturn:
+    """End this process now: a look under way only reads, and would wait long for a node that is frozen."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
 
 
 class _Server(uvicorn.Server):

@@ -82,6 +82,7 @@ def lab(
             {"job": job, "number": one.number, "result": one.result, "begin": one.begin, "end": one.end}
             for job, one in seen.builds
         ],
+        "asked": around is not None and not around.away,
         "silent": dict(seen.silent or {}),
         "step": _step(steps, inside, stuck),
     }

@@ -60,11 +60,13 @@ def _show(lab: Lab, address: str | None, port: int | None, token: str | None) ->
             say(f"everybody who reaches {place} reads this page: docs/board.md says what it tells")
         shown.run()
     say("the board has ended")
+    serving.leave()
 
 
 def _join(lab: Lab, url: str, name: str, token: str) -> None:
-    from board import joining  # noqa: PLC0415  its looks load what no other command needs
+    from board import joining, serving  # noqa: PLC0415  no other command needs them
 
     with suppress(KeyboardInterrupt):  # how one leaves
         joining.join(lab, url, name, token, say)
     say("the board is told no more")
+    serving.leave()

@@ -75,9 +75,9 @@ const chip = (color, state, words) =>
 
 const nothing = (words) => [element("li", "muted", words)];
 
-function service({ name, live, idle }) {
+function service({ name, live, idle }, known) {
   return element("li", "", element("span", "name", name),
-    live ? chip(live, "live", `${live} live`) : element("span", "muted", "no color is live"),
+    live ? chip(live, "live", `${live} live`) : element("span", "muted", known ? "no color is live" : "not known"),
     idle ? chip(idle, "idle", `${idle} idle`) : null);
 }
 
@@ -139,14 +139,15 @@ function lab(told) {
   draw("state-since", told.since, (moment) => [ago(moment, "for ", "")]);
   if (state && state !== told.state) at("announced").textContent = `The lab is ${STATES[told.state]}.`;
   state = told.state;
-  const silent = (who) => `${who} does not answer: ${told.silent[who]}`;
+  const silent = (who) => told.asked ? `${who} does not answer: ${told.silent[who]}` : "Not known: the lab is not asked.";
   const list = (id, data, make, empty) =>
     draw(id, [data, empty], () => data.length ? data.map(make) : nothing(empty));
-  draw("services", told.services, (all) => all.map(service));
+  const known = (who) => told.asked && !told.silent[who];
+  draw("services", [told.services, known("Consul")], ([all, is]) => all.map((one) => service(one, is)));
   draw("nodes", told.nodes, (all) => all.map(node));
-  list("checks", told.checks, check, told.silent.Consul ? silent("Consul")
+  list("checks", told.checks, check, !known("Consul") ? silent("Consul")
     : "Consul checks no service: the service's playbook brings a check along.");
-  list("builds", told.builds, build, told.silent.Jenkins ? silent("Jenkins") : "Jenkins has built nothing yet.");
+  list("builds", told.builds, build, !known("Jenkins") ? silent("Jenkins") : "Jenkins has built nothing yet.");
   list("faults", told.faults, fault, "None.");
   draw("step", told.step, step);
   looked = told.looked;

@@ -114,6 +114,28 @@ def test_a_client_that_says_nonsense_costs_the_others_nothing(url: str) -> None:
     assert httpx.get(url, trust_env=False).status_code == httpx.codes.OK
 
 
+FROZEN = """
+import threading
+from board import serving
+from lab.shell import in_parallel
+began = threading.Event()
+def look(node):
+    began.set()
+    threading.Event().wait(60)
+threading.Thread(target=lambda: in_parallel(look, ["frozen"]), daemon=True).start()
+began.wait()
+print("the board has ended")
+serving.leave()
+"""
+
+
+def test_a_look_that_waits_for_a_frozen_node_keeps_no_board_from_its_end() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FROZEN], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == "the board has ended\n"
+
+
 # --- where it listens ---------------------------------------------------------------------------------------
 
 

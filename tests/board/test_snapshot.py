@@ -80,6 +80,13 @@ def test_a_lab_that_was_never_seen_is_a_whole_page() -> None:
     assert json.dumps(told)
 
 
+@pytest.mark.parametrize(
+    ("around", "asked"), [(None, False), (Around(NOW, away="no lab is up"), False), (WELL, True)]
+)
+def test_of_a_lab_that_was_not_asked_nothing_is_claimed(around: Around | None, asked: bool) -> None:
+    assert page(around, None)["asked"] is asked
+
+
 # --- nodes and containers -----------------------------------------------------------------------------------
 
 

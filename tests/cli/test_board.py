@@ -17,6 +17,7 @@ JOIN = ("--join", "http://10.0.0.5:8765", "--as", "Ada", "--token", "t" * 22)
 def no_board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(environment, "STATE", tmp_path)
     monkeypatch.setattr(serving.Serving, "run", lambda self: None)
+    monkeypatch.setattr(serving, "leave", lambda: None)
     monkeypatch.setattr(joining, "join", lambda *words: pytest.fail("it joined"))
 
 
