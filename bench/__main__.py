@@ -21,7 +21,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import ansible_reference, evidence, faults, providers, recovery, spending
+from bench import ansible_reference, board, evidence, faults, providers, recovery, spending
 from bench.figure import Figure, seconds
 from evidence.report import model
 from lab import config, engine, environment, machines
@@ -242,13 +242,14 @@ PARTS = ("bring-up", "labs", "recovery", "faults", "evidence")
 FEATURES = "features"  # half an hour and more: only when it is asked for
 PROVIDERS = "providers"  # of the lab that LAB_FILE names, to be compared with another's
 TIME = "time"  # needs no lab, only a run
+BOARD = "board"  # needs no lab
 
 
 @click.command()
 @click.option("--cold", "with_cold", is_flag=True, help="Also build everything from an empty cache.")
 @click.option(
     "--only",
-    type=click.Choice((*PARTS, PROVIDERS, FEATURES, TIME)),
+    type=click.Choice((*PARTS, PROVIDERS, FEATURES, TIME, BOARD)),
     multiple=True,
     help="Measure only this part.",
 )
@@ -257,9 +258,11 @@ TIME = "time"  # needs no lab, only a run
 @click.option("--run", help="Tell where the time of this run of features went; else of the newest one.")
 def main(with_cold: bool, only: tuple[str, ...], runs: int, seed: int, run: str | None) -> None:
     """Measure the lab, and tell where the time of a run of features went."""
-    parts = [part for part in only or PARTS if part != TIME]
+    parts = [part for part in only or PARTS if part not in (TIME, BOARD)]
     if parts or with_cold:
         measure(parts, with_cold, runs, seed)
+    if BOARD in only or not only:
+        show(board.measure())
     if TIME in only or not only:
         tell_time(run)
 
@@ -284,6 +287,10 @@ def measure(parts: Sequence[str], with_cold: bool, runs: int, seed: int) -> None
     figures = [figure for part in parts for figure in work[part]()]
     if with_cold:
         figures.append(cold())
+    show(figures)
+
+
+def show(figures: Sequence[Figure]) -> None:
     table = Table("figure", "measured", "target", "reference in the same run")
     for figure in figures:
         table.add_row(figure.what, figure.value, figure.target, figure.reference)

@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 import faults
-from cli import bundle, doctor, fault, report, screens, soak, step
+from cli import board, bundle, doctor, fault, report, screens, soak, step
 from cli.options import BUNDLE_FILE, WAIT
 from cli.progress import Progress, console
 from deployments import by_hand
@@ -214,6 +214,7 @@ def reset(lab: Lab, wait: bool) -> None:
         progress.forget(ConsulClient(lab))
 
 
+cli.add_command(board.board)
 cli.add_command(bundle.bundle)
 cli.add_command(doctor.doctor)
 cli.add_command(fault.fault)

@@ -19,7 +19,7 @@ from typing import NoReturn
 from uuid import uuid4
 
 from evidence.answers import Answer, Record
-from evidence.sender import TIMEOUT, Schedule
+from evidence.sender import MOST_REQUESTS, TIMEOUT, Schedule
 from lab import named
 from lab.clients.proxy import ProxyClient
 from lab.errors import ConfigError, LabError, TimedOut
@@ -36,18 +36,35 @@ ROOT = Path(__file__).resolve().parent.parent
 class Probe:
     """Asks one path of the public address `rate` times a second from `start` to `stop`; a context manager.
 
-    `answers` are those recorded so far. It ends by itself after `Schedule.most` requests.
+    `answers` are those recorded so far. It ends by itself after `most` requests.
     """
 
-    def __init__(self, lab: Lab, path: str, rate: float, record: Path, *, books: str = "") -> None:
-        most = MOST_WRITES_PER_SECOND if books else MOST_PER_SECOND
-        if not 0 < rate <= most:
-            raise ConfigError(f"{rate:g} requests a second", try_next=f"more than 0, at most {most:g}")
+    def __init__(
+        self,
+        lab: Lab,
+        path: str,
+        rate: float,
+        record: Path,
+        *,
+        books: str = "",
+        most: int = MOST_REQUESTS,
+    ) -> None:
+        fastest = MOST_WRITES_PER_SECOND if books else MOST_PER_SECOND
+        if not 0 < rate <= fastest:
+            raise ConfigError(f"{rate:g} requests a second", try_next=f"more than 0, at most {fastest:g}")
         require_present(lab)
         device = device_towards(lab.master.address)
         assert device is not None, "require_present found the way to the master"
         schedule = Schedule(
-            lab.master.address, 80, path, rate, device, str(record), books, timeout=stretched(TIMEOUT)
+            lab.master.address,
+            80,
+            path,
+            rate,
+            device,
+            str(record),
+            books=books,
+            timeout=stretched(TIMEOUT),
+            most=most,
         )
         self._begin(schedule)
 
@@ -73,6 +90,11 @@ class Probe:
             self._answers.extend(self._record.more())
             return self._answers
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there: it ends after `most` requests, and when the lab's network is gone."""
+        return self._sender is not None and self._sender.poll() is None
+
     def start(self) -> None:
         Path(self.schedule.record).parent.mkdir(parents=True, exist_ok=True)
         self._sender = subprocess.Popen(
@@ -89,6 +111,13 @@ class Probe:
             self._stopped = True
             self._end(self._sender)
         return sorted(self.answers, key=lambda answer: answer.planned)
+
+    def kill(self) -> None:
+        """No more requests, and none under way: for who does not want their answers."""
+        self._stopped = True
+        if self._sender is not None:
+            self._sender.kill()
+            self._sender.communicate()
 
     def _end(self, sender: subprocess.Popen[bytes]) -> None:
         try:

@@ -1,6 +1,6 @@
 """Imports flow downwards from room to room, and nowhere in a circle.
 
-The rooms, lowest first: lab, provisioning, deployments, evidence, faults, scenarios, cli.
+The rooms, lowest first: lab, provisioning, deployments, evidence, faults, scenarios, board, cli.
 """
 
 from __future__ import annotations
@@ -13,7 +13,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("lab", "provisioning", "deployments", "evidence", "faults", "scenarios", "cli")  # lowest first
+ROOMS = (
+    "lab",
+    "provisioning",
+    "deployments",
+    "evidence",
+    "faults",
+    "scenarios",
+    "board",
+    "cli",
+)  # lowest first
 OUTSIDE = ("features", "tests", "bench")  # no room may import these
 # Of each room's own imports, beside itself and those below.
 APART = {"evidence": ("deployments",)}  # it looks at what runs, however it got there

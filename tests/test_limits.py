@@ -13,7 +13,7 @@ from provisioning.stages import healths
 
 ROOT = Path(__file__).parents[1]
 LAB = config.load(config.LAB_FILE)
-ROOMS = ("lab", "provisioning", "deployments", "faults", "evidence", "scenarios", "cli", "features")
+ROOMS = ("lab", "provisioning", "deployments", "faults", "evidence", "scenarios", "board", "cli", "features")
 # Limits that are the host's script's (no lab is there yet), the images' programs' own, or a measure itself.
 OTHERS = ("lab/host.sh", "provisioning/images/")
 BARE = re.compile(

@@ -28,6 +28,17 @@ class Instance:
     address: str  # IP:PORT
 
 
+@dataclass(frozen=True)
+class Check:
+    """One of Consul's checks: of a service, or of a node when `service` is empty."""
+
+    node: str
+    name: str
+    service: str
+    status: str  # passing, warning, critical
+    output: str  # what it printed last
+
+
 class ConsulClient:
     def __init__(self, lab: Lab) -> None:
         require_present(lab)
@@ -74,6 +85,14 @@ class ConsulClient:
         _, checks = self._ask(lambda: self._client.health.checks(service))
         found = {check["Status"] for check in checks}
         return next((status for status in ("critical", "warning", "passing") if status in found), "unknown")
+
+    def checks(self) -> tuple[Check, ...]:
+        """Every check that the catalogue has, by node and name."""
+        _, told = self._ask(lambda: self._client.health.state("any"))
+        found = (
+            Check(one["Node"], one["Name"], one["ServiceName"], one["Status"], one["Output"]) for one in told
+        )
+        return tuple(sorted(found, key=lambda one: (one.node, one.name)))
 
     def checks_have_run(self, service: str) -> bool:
         """Whether the agent has run every check of the service; until then its initial status shows."""

@@ -33,7 +33,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Newest:
-    """A job's newest build; `result` is None while it runs, moments are in seconds of the wall clock."""
+    """One of a job's newest builds; `result` is None while it runs, moments are seconds of the wall clock."""
 
     number: int
     result: str | None
@@ -44,6 +44,15 @@ class Newest:
 def is_building(queue: Mapping[str, Any], overview: Mapping[str, Any]) -> bool:
     """Some job is queued or running, by what Jenkins answers to /queue/api/json and /api/json. Pure."""
     return bool(queue["items"]) or any(job["color"].endswith("_anime") for job in overview["jobs"])
+
+
+def _newest(told: Mapping[str, Any]) -> Newest:
+    return Newest(
+        number=told["number"],
+        result=None if told["building"] else told["result"],
+        begin=told["timestamp"] / 1000,
+        end=(told["timestamp"] + told["duration"]) / 1000,
+    )
 
 
 class JenkinsClient:
@@ -74,9 +83,15 @@ class JenkinsClient:
         if last is None:
             return None
         number = int(last["number"])
-        told = self._json(f"/job/{job}/{number}/api/json")
-        result = None if told["building"] else told["result"]
-        return Newest(number, result, told["timestamp"] / 1000, (told["timestamp"] + told["duration"]) / 1000)
+        return _newest(self._json(f"/job/{job}/{number}/api/json") | {"number": number})
+
+    def latest(self, most: int) -> tuple[tuple[str, Newest], ...]:
+        """The newest builds of all jobs, each with its job, the one that began last first."""
+        # This Jenkins takes no range in its words, so it tells of each build it keeps.
+        tree = "jobs[name,builds[number,building,result,timestamp,duration]]"
+        told = self._json("/api/json", params={"tree": tree})
+        found = [(job["name"], _newest(build)) for job in told["jobs"] for build in job["builds"]]
+        return tuple(sorted(found, key=lambda one: one[1].begin, reverse=True)[:most])
 
     def started(self, job: str, number: int) -> float:
         """When a build began, in seconds of the wall clock."""
@@ -120,8 +135,8 @@ class JenkinsClient:
         """A node of Jenkins' is there and takes builds. LabError when Jenkins has none of that name."""
         return not self._json(f"/computer/{node}/api/json")["offline"]
 
-    def _json(self, path: str) -> dict[str, Any]:
-        answer = self._ask("GET", path)
+    def _json(self, path: str, **options: Any) -> dict[str, Any]:
+        answer = self._ask("GET", path, **options)
         try:
             told: dict[str, Any] = answer.json()
         except ValueError as error:

@@ -32,8 +32,7 @@ class Seen:
 
 def look(lab: Lab, shells: Mapping[str, Shell]) -> Seen:
     """Raises CheckFailed that says which components do not answer: then nothing can be told of a step."""
-    service = lab.main_service
-    seen = observed.look(lab, shells, service, LEFTOVERS)
+    seen = observed.look(lab, shells, lab.main_service, LEFTOVERS)
     if seen.noted is None:
         raise CheckFailed(
             "not everything answers, so no step can be checked or solved",
@@ -41,6 +40,15 @@ def look(lab: Lab, shells: Mapping[str, Shell]) -> Seen:
             try_next=named.up_command(),
         )
     with closing(JenkinsClient(lab)) as jenkins:
-        build = jenkins.newest(service.name)
+        return whole(lab, shells, seen, ConsulClient(lab), jenkins)
+
+
+def whole(
+    lab: Lab, shells: Mapping[str, Shell], seen: Observation, consul: ConsulClient, jenkins: JenkinsClient
+) -> Seen:
+    """One look at a lab that is well, with what Consul, Jenkins and the watchers' log say beside it."""
+    assert seen.noted is not None, "a lab that is not well tells nothing of a step"
+    service = lab.main_service
+    build = jenkins.newest(service.name)
     log = shells[lab.master.name].run(f"cat {LOG}", check=False).stdout
-    return Seen(seen, seen.noted, ConsulClient(lab).health(service.name), build, log)
+    return Seen(seen, seen.noted, consul.health(service.name), build, log)

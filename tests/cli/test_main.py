@@ -360,7 +360,14 @@ def test_logs_are_told_by_node(lab: Lab, shells: dict[str, FakeShell]) -> None:
 # --- what a command loads -----------------------------------------------------------------------------------
 
 
-SLOW = ("httpx", "matplotlib", "pytest", "provisioning.doctor")  # to load; only some commands need them
+SLOW = (
+    "httpx",
+    "matplotlib",
+    "pytest",
+    "provisioning.doctor",
+    "starlette",
+    "uvicorn",
+)  # to load; only some commands need them
 
 
 def test_no_command_loads_what_only_another_one_needs() -> None:
@@ -374,7 +381,7 @@ def test_no_command_loads_what_only_another_one_needs() -> None:
 # --- what errors tell one to try ----------------------------------------------------------------------------
 
 
-ROOMS = ("lab", "provisioning", "deployments", "faults", "evidence", "scenarios", "cli")
+ROOMS = ("lab", "provisioning", "deployments", "faults", "evidence", "scenarios", "board", "cli")
 SPELLED = re.compile(r"""try_next\s*=[^\n]*?["'`](make|lab) ([a-z-]+)""")
 NAMED = re.compile(r"""named\.command\(\s*f?["']([a-z-]+)""")
 OF_NO_LAB = {"list", "doctor", "report", "fault", "bundle"}  # of `fault` the list of its kinds

@@ -13,7 +13,7 @@ import pytest
 from evidence import answers, probe
 from evidence.answers import Answer
 from evidence.probe import Probe, Writer
-from evidence.sender import Schedule
+from evidence.sender import MOST_REQUESTS, Schedule
 from lab import config, waiting
 from lab.errors import ConfigError, HostError, LabError
 
@@ -113,10 +113,38 @@ def test_a_writer_removes_its_own_books_and_no_other(writer: Writer, monkeypatch
     assert proxy.ids == ["1", "probe-another-0"]
 
 
+def test_a_probe_sends_as_many_requests_as_it_is_told(present: None, tmp_path: Path) -> None:
+    assert Probe(LAB, "/", 50, tmp_path / "p.jsonl", most=7).schedule.most == 7
+    assert Probe(LAB, "/", 50, tmp_path / "p.jsonl").schedule.most == MOST_REQUESTS
+    assert Writer(LAB, "/", 50, tmp_path / "p.jsonl").schedule.most == MOST_REQUESTS
+
+
+def nowhere(folder: Path, **options: int) -> Probe:
+    return Probe.of(Schedule("127.0.0.1", 9, "/", 50, "lo", str(folder / "p.jsonl"), **options))
+
+
+def test_a_probe_runs_until_it_has_sent_its_most_requests(tmp_path: Path) -> None:
+    short = nowhere(tmp_path, most=3)
+    assert not short.is_running
+    short.start()
+    assert short.is_running
+    waiting.wait_until(lambda: not short.is_running, 10, "its end")
+    assert len(short.stop()) == 3
+
+
+def test_a_probe_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    endless = nowhere(tmp_path)
+    endless.kill()
+    endless.start()
+    endless.kill()
+    assert not endless.is_running
+    endless.stop()
+
+
 HARNESS = """
 import sys, time
 from evidence.probe import Probe
-from evidence.sender import Schedule
+from evidence.sender import MOST_REQUESTS, Schedule
 probe = Probe.of(Schedule("127.0.0.1", 9, "/", 50, "lo", sys.argv[1]))
 probe.start()
 print(probe._sender.pid, flush=True)

@@ -10,7 +10,7 @@ import pytest
 
 from lab import config
 from lab.clients import consul, proxy, swarm
-from lab.clients.consul import ConsulClient, Instance
+from lab.clients.consul import Check, ConsulClient, Instance
 from lab.clients.proxy import ProxyClient
 from lab.clients.swarm import Placed, SwarmClient
 from lab.errors import HostError, LabError
@@ -162,6 +162,29 @@ def test_a_service_was_asked_when_each_of_its_checks_was_made(outputs: dict[str,
     client = ConsulClient(LAB)
     client._client = FakeAgent(**outputs)
     assert client.checks_have_run("api") is asked
+
+
+class FakeHealth:
+    def __init__(self, *told: dict[str, object]) -> None:
+        self.health, self.told = self, told
+
+    def state(self, name: str) -> tuple[str, tuple[dict[str, object], ...]]:
+        assert name == "any"
+        return "1", self.told
+
+
+@pytest.mark.usefixtures("present")
+def test_checks_are_told_by_node_and_name_with_what_they_printed() -> None:
+    def told(node: str, name: str, service: str) -> dict[str, object]:
+        return {"Node": node, "Name": name, "ServiceName": service, "Status": "passing", "Output": "200"}
+
+    client = ConsulClient(LAB)
+    client._client = FakeHealth(told("n2", "serf", ""), told("n1", "web", "web"), told("n1", "api", "api"))
+    assert client.checks() == (
+        Check("n1", "api", "api", "passing", "200"),
+        Check("n1", "web", "web", "passing", "200"),
+        Check("n2", "serf", "", "passing", "200"),
+    )
 
 
 class FakeKv:

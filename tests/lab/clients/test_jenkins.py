@@ -89,6 +89,28 @@ def test_a_job_without_builds_has_no_newest_one() -> None:
     assert client(handler).newest("books-service") is None
 
 
+def test_the_latest_builds_are_those_of_all_jobs_the_newest_first() -> None:
+    def build(number: int, begin: float, **more: object) -> dict[str, object]:
+        told = {"number": number, "building": False, "result": "SUCCESS", "timestamp": begin * 1000}
+        return told | {"duration": 2000} | more
+
+    jobs = [
+        {"name": "a", "builds": [build(2, 30, building=True, result=None, duration=0), build(1, 10)]},
+        {"name": "b", "builds": [build(9, 20, result="ABORTED")]},
+        {"name": "c", "builds": []},
+    ]
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/api/json" and "timestamp" in request.url.params["tree"]
+        return httpx.Response(200, json={"jobs": jobs})
+
+    assert client(handler).latest(2) == (
+        ("a", Newest(2, None, 30.0, 30.0)),
+        ("b", Newest(9, "ABORTED", 20.0, 22.0)),
+    )
+    assert [job for job, _ in client(handler).latest(9)] == ["a", "b", "a"]
+
+
 def client(handler: Callable[[httpx.Request], httpx.Response]) -> JenkinsClient:
     return JenkinsClient(LAB, httpx.MockTransport(handler))
 

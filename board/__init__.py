@@ -1,0 +1,1 @@
+"""A page that shows a lab live, and a room of labs that report to it. docs/board.md."""
