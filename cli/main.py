@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 
 import faults
-from cli import bundle, doctor, fault, report, screens, soak, step
+from cli import bundle, checkpoint, doctor, fault, report, screens, soak, step
 from cli.options import BUNDLE_FILE, WAIT
 from cli.progress import Progress, console
 from deployments import by_hand
+from deployments.checkpoints import shelf
 from lab import config, engine, environment, labs, machines, named, owner, waiting
 from lab.clients.consul import ConsulClient
 from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest
@@ -103,6 +104,9 @@ def _take_down(lab: Lab, say: Progress, *, force: bool, purge: bool, wait: bool)
         left = machines.destroy(lab, say, force=force, purge=purge)
         if left:
             raise CheckFailed("still there: " + ", ".join(left), try_next=named.command("down"))
+        gone = shelf.clear()
+        if gone:
+            say(f"{gone} checkpoint{'s' if gone > 1 else ''} went with it")
         named.forget()
     say("nothing of the lab is left")
 
@@ -211,6 +215,10 @@ def reset(lab: Lab, wait: bool) -> None:
 
 
 cli.add_command(bundle.bundle)
+cli.add_command(checkpoint.save)
+cli.add_command(checkpoint.restore)
+cli.add_command(checkpoint.checkpoints)
+cli.add_command(checkpoint.checkpoint)
 cli.add_command(doctor.doctor)
 cli.add_command(fault.fault)
 cli.add_command(report.report)
