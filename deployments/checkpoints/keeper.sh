@@ -10,27 +10,29 @@ store=$engine/$STORE
 place=$store/$ID
 newest=${KNOWN##* }
 
-# What an image brought never changes, so it is linked; containers write to all else, so that is copied.
-classify() {  # FOLDER: goes there, and sets `linked` and `copied`
+# What an image brought never changes, so it is linked; containers and the engine write to all else, so that is copied.
+classify() {  # FOLDER: goes there, and sets `linked`, `copied`, and `folders` that hold both
   local -A of_image=()
-  local file path
+  local file path layer
   linked=() copied=()
   cd "$1" || return
   for file in image/overlay2/layerdb/sha256/*/cache-id; do of_image[$(<"$file")]=1; done
-  for path in * overlay2/*; do
-    case $path in
-      overlay2 | "$STORE") ;;
-      overlay2/*) if [ "${of_image[${path#overlay2/}]:-}" ]; then linked+=("$path"); else copied+=("$path"); fi ;;
-      *) copied+=("$path") ;;
-    esac
+  for path in *; do case $path in overlay2 | "$STORE") ;; *) copied+=("$path") ;; esac; done
+  for path in overlay2/*/*; do
+    layer=${path#overlay2/}
+    if [ "${layer#*/}" = diff ] && [ "${of_image[${layer%/*}]:-}" ]; then linked+=("$path"); else copied+=("$path"); fi
   done
+  folders=(overlay2 overlay2/*/)
 }
 
 copy_engine() {  # FROM TO, on one volume
   local path
   classify "$1"
-  mkdir -p "$2/overlay2"
-  chmod --reference=overlay2 "$2/overlay2"
+  mkdir -p "$2"
+  for path in "${folders[@]}"; do
+    mkdir "$2/$path"
+    chmod --reference="$path" "$2/$path"
+  done
   for path in "${linked[@]}"; do cp -al "$path" "$2/$path"; done
   for path in "${copied[@]}"; do cp -a "$path" "$2/$path"; done
 }
@@ -84,9 +86,12 @@ put_back() {
   for path in $LAYER; do
     from=$place/layer$path
     if [ -d "$from" ]; then
+      # Not by rsync: it writes through no link of /proc, which the way to the node's own file system is.
       mkdir -p "$NODE$path"
+      find "$NODE$path" -mindepth 1 -delete
+      cp -a "$from/." "$NODE$path"
       # By a definition Consul checks a service, and heals it: it comes when the service has come back.
-      mirror --delete-excluded --exclude="$WITHHELD" "$from/" "$NODE$path/"
+      find "$NODE$path" -maxdepth 1 -name "$WITHHELD" -delete
     elif [ -e "$from" ]; then
       cp -a --remove-destination "$from" "$NODE$path"
     fi
