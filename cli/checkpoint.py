@@ -1,4 +1,4 @@
-"""`lab save`, `lab restore`, `lab checkpoints`, `lab checkpoint rm`: the whole lab as it was at one moment."""
+"""`lab save`, `restore`, `checkpoints`, `checkpoint rm`: the whole lab as it was at one moment."""
 
 from __future__ import annotations
 

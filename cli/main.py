@@ -127,6 +127,7 @@ def list_labs(form: str) -> None:
 @click.pass_obj
 def status(lab: Lab, form: str) -> None:
     """Nodes, components, colors and where each container runs; exits 1 when something does not answer."""
+    shelf.refuse_unended()
     seen = screens.gather(lab)
     if form == "json":
         click.echo(json.dumps(seen, indent=2))
@@ -198,6 +199,7 @@ def deploy(lab: Lab, service: str, release: str) -> None:
     """Bring RELEASE of SERVICE out on its idle color: pull, start, test directly, cut over, stop the old."""
     chosen = lab.service(service)
     owner.refuse_held()
+    shelf.refuse_unended()
     done = by_hand.deploy(lab, machines.shells_of_present(lab)[lab.master.name], chosen, release, Progress())
     click.echo(f"{service} {done.release} is live on {done.color} at {done.address}")
 

@@ -29,9 +29,9 @@ MOUNTED = "/volumes"
 SECONDS = 600.0  # for one of its works; it is gone after that, whatever became of who made it
 SPARE_KB = 256 * 1024  # what a save leaves free on the host's disk
 SETTINGS, DEFINITIONS = "/etc/consul.d", "service-*.json"
-# The state of a node that is in no volume: Consul's definitions, the engine's own name in Swarm, the registry.
+# What of a node's state is in no volume: Consul's definitions, the engine's name in Swarm, the registry.
 LAYER = (SETTINGS, "/etc/docker/key.json", registry.DATA)
-# It reads and ends another container's processes, and an engine's layers carry attributes that only root may see.
+# It reads and ends another container's processes; an engine's layers carry attributes of the system's.
 CAPABILITIES = ["SYS_PTRACE", "SYS_ADMIN"]
 FULL = "No space left on device"
 

@@ -30,7 +30,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A checkpoint. Its folders on the nodes are named by its id, which no other has; `at` is of the wall clock."""
+    """A checkpoint; its folders on the nodes are named by its id. `at` is in seconds of the wall clock."""
 
     name: str
     id: str
@@ -77,7 +77,8 @@ def from_text(text: str) -> Manifest:
     """Raises ValueError for a text that is no manifest."""
     try:
         told = json.loads(text)
-        told["parts"] = {node: Part(str(one["digest"]), int(one["own"])) for node, one in told["parts"].items()}
+        parts = told["parts"].items()
+        told["parts"] = {node: Part(str(one["digest"]), int(one["own"])) for node, one in parts}
         told["seen"] = {part: tuple(map(str, lines)) for part, lines in told["seen"].items()}
         manifest = Manifest(**told)
         checked(manifest.name)

@@ -1,4 +1,4 @@
-"""`lab restore`: a checkpoint takes the place of what the nodes keep, and the lab is seen to be as it was saved."""
+"""`lab restore`: a checkpoint takes the place of what the nodes keep, and the lab is as it was saved."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ SETTLED = 45.0  # seconds in which the lab is seen as it was saved
 def restore(lab: Lab, name: str, say: Say) -> Manifest:
     """The lab is as it was when `name` was saved. The caller holds the lab, in which no fault is open.
 
-    Raises ConfigError for a name or another lab's checkpoint, CheckFailed for one that is not whole or another
-    lab file's, HostError for a full disk, all with nothing changed. Later: CheckFailed with what differs from
-    what was saved, TimedOut or LabError; the lab is then no good until `lab restore` has ended well.
+    Raises ConfigError for a name or another lab's checkpoint, CheckFailed for one that is not whole or of
+    another lab file, HostError for a full disk, all with nothing changed. Later: CheckFailed with what
+    differs from what was saved, TimedOut or LabError; then the lab is no good until a restore ends well.
     """
     saved = shelf.find(name)
     refused = manifest.refusal(saved, lab)

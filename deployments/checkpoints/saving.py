@@ -1,4 +1,4 @@
-"""`lab save`: what every node keeps is copied while all stand still, and then, in one step, is a checkpoint."""
+"""`lab save`: what every node keeps is copied while all stand still, and then made a checkpoint at once."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def refuse_provider(lab: Lab) -> None:
 def save(lab: Lab, shells: Mapping[str, Shell], name: str, say: Say) -> Manifest:
     """The lab as it is now becomes the checkpoint `name`. The caller holds the lab, which is steady.
 
-    Raises ConfigError for the name, CheckFailed where a deployment runs or the lab changes too fast, HostError for
-    a full disk. The lab goes on in any case, and the other checkpoints stay.
+    Raises ConfigError for the name, CheckFailed where a deployment runs or the lab changes too fast,
+    HostError for a full disk. The lab goes on in any case, and the other checkpoints stay.
     """
     shelf.refuse_taken(name)
     shelf.refuse_unended()
@@ -51,7 +51,7 @@ def save(lab: Lab, shells: Mapping[str, Shell], name: str, say: Say) -> Manifest
         clear(opened, known)
         try:
             id = secrets.token_hex(6)
-            told = _copied(lab, shells[lab.master.name], opened, id, known, say)
+            told = _copied(lab, shells[lab.master.name], opened, say=say, id=id, known=known)
             weights = keepers.on_all(opened, lambda keeper: keeper.weigh(id))
             parts = {node: Part(weight.digest, weight.own) for node, weight in weights.items()}
             saved = Manifest(name, id, lab.name, lab_digest(lab), image, time.time(), parts, told)
@@ -80,7 +80,7 @@ def image_of(lab: Lab, client: docker.DockerClient) -> str:
 
 
 def _copied(
-    lab: Lab, master: Shell, opened: Mapping[str, Keeper], id: str, known: Sequence[str], say: Say
+    lab: Lab, master: Shell, opened: Mapping[str, Keeper], *, id: str, known: Sequence[str], say: Say
 ) -> Seen:
     """A copy on every node, and what was seen before it and after it alike."""
     for _ in range(TRIES):

@@ -47,7 +47,7 @@ def live(seen: Seen) -> list[str]:
 
 
 def upstream_nodes(text: str) -> str:
-    """Where an upstream file of nginx leads to, without the ports: a container that starts again has another. Pure."""
+    """Where an upstream file of nginx leads to; a port lasts only until its container starts again. Pure."""
     return " ".join(sorted(set(re.findall(r"server ([0-9.]+):", text)))) or "nowhere"
 
 

@@ -41,7 +41,7 @@ def all_of_lab(say: Say) -> list[Manifest]:
 
 
 def find(name: str) -> Manifest:
-    """Raises ConfigError for a name that no checkpoint has, CheckFailed for a manifest that cannot be read."""
+    """Raises ConfigError for a name that no checkpoint has, CheckFailed for a manifest that is none."""
     manifests.checked(name)
     try:
         return manifests.from_text(_file(name).read_text())

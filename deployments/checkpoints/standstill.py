@@ -1,7 +1,7 @@
 """All nodes stand still at once, and go on whatever becomes of the process that wanted it.
 
-A process of its own pauses and unpauses them: `python -m deployments.checkpoints.standstill CONTAINER...`. It pauses
-them, says so, and unpauses them at the end of its input, which is the end of who began it at the latest.
+A process of its own pauses and unpauses them: `python -m deployments.checkpoints.standstill CONTAINER...`. It
+pauses them, says so, and unpauses them at the end of its input: that of who began it at the latest.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ STILL = "still"
 def standstill(machines: Sequence[str]) -> Iterator[None]:
     """These containers are paused in this block. Raises LabError when they cannot be, or did not go on.
 
-    A node that is paused later than another has sent nothing that this one could have taken note of: so whatever
-    the order, what they keep fits together.
+    What a node has taken in before it was paused, the other sent before it was: so whatever the order, what
+    they keep fits together.
     """
     # Of a session of its own: what ends this process's group does not end it.
     with subprocess.Popen(

@@ -16,7 +16,7 @@ from lab.environment import dotfile
 from lab.model import Lab
 from lab.providers import by_vagrant, made_elsewhere
 
-# What outlives a node's container, by what it is for -> what its volume's name ends with; the Vagrantfile says the same.
+# What outlives a node's container -> what the name of its volume ends with; the Vagrantfile says the same.
 VOLUMES = {"engine": "", "data": "-data", "consul": "-consul"}
 AUTHORIZED_KEYS = "/etc/lab/authorized_keys"  # where the Vagrantfile mounts this checkout's public key
 
