@@ -39,7 +39,7 @@ def test_its_facts_are_what_is_listed() -> None:
 def test_a_manifest_that_lacks_a_field_is_none(field: str) -> None:
     told = json.loads(manifest.to_text(SAVED))
     del told[field]
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):
         manifest.from_text(json.dumps(told))
 
 
@@ -61,13 +61,13 @@ def test_a_manifest_that_lacks_a_field_is_none(field: str) -> None:
 )
 def test_a_manifest_with_a_field_that_makes_no_sense_is_none(field: str, value: object) -> None:
     told = json.loads(manifest.to_text(SAVED)) | {field: value}
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):
         manifest.from_text(json.dumps(told))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", "\x00"])
 def test_what_is_no_manifest_is_none(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):
         manifest.from_text(text)
 
 
