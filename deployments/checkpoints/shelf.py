@@ -127,9 +127,12 @@ def unended() -> CheckFailed | None:
     name = pending()
     if name is None:
         return None
+    ends = named.command(f"restore {name}")
+    if not _file(name).exists():  # any other will do
+        ends = f"{named.command('restore NAME')} with one of {named.command('checkpoints')}"
     return CheckFailed(
         f'a restore of the checkpoint "{name}" was not ended: the lab may be a mix',
-        try_next=f"{named.command(f'restore {name}')}, or {named.command('down')}",
+        try_next=f"{ends}, or {named.command('down')}",
     )
 
 

@@ -79,6 +79,7 @@ def test_checkpoints_are_listed_for_people_and_for_programs(command: Lab) -> Non
 
 @pytest.mark.parametrize("line", ["status", "deploy books-service 1.1"])
 def test_a_restore_that_was_not_ended_is_told(line: str, command: Lab) -> None:
+    shelf.put(SAVED)
     shelf.begin_restore("first")
     code, _, err = command(*line.split())
     assert code == 1

@@ -87,12 +87,20 @@ def test_a_manifest_that_cannot_be_written_leaves_nothing(
 
 def test_a_restore_that_was_not_ended_is_told_with_what_ends_it() -> None:
     shelf.refuse_unended()
+    shelf.put(SAVED)
     shelf.begin_restore("first")
     with pytest.raises(CheckFailed, match="may be a mix") as refused:
         shelf.refuse_unended()
     assert refused.value.try_next == "lab restore first, or lab down"
     shelf.end_restore()
     shelf.refuse_unended()
+
+
+def test_a_restore_whose_checkpoint_is_gone_is_ended_by_another() -> None:
+    shelf.begin_restore("first")
+    refused = shelf.unended()
+    assert refused is not None
+    assert refused.try_next == "lab restore NAME with one of lab checkpoints, or lab down"
 
 
 def test_a_note_of_a_restore_that_cannot_be_read_is_one_that_was_not_ended(state: Path) -> None:
