@@ -13,10 +13,11 @@ from typing import NoReturn
 import click
 
 import faults
-from cli import board, bundle, doctor, fault, report, screens, soak, step
+from cli import board, bundle, checkpoint, doctor, fault, report, screens, soak, step
 from cli.options import BUNDLE_FILE, WAIT
 from cli.progress import Progress, console
 from deployments import by_hand
+from deployments.checkpoints import shelf
 from lab import config, engine, environment, labs, machines, named, owner, waiting
 from lab.clients.consul import ConsulClient
 from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, of_file
@@ -107,6 +108,9 @@ def _take_down(lab: Lab, say: Progress, *, force: bool, purge: bool, wait: bool)
         left = machines.destroy(lab, say, force=force, purge=purge)
         if left:
             raise CheckFailed("still there: " + ", ".join(left), try_next=named.command("down"))
+        gone = shelf.clear()
+        if gone:
+            say(f"{gone} checkpoint{'s' if gone > 1 else ''} went with it")
         named.forget()
     say("nothing of the lab is left")
 
@@ -127,6 +131,7 @@ def list_labs(form: str) -> None:
 @click.pass_obj
 def status(lab: Lab, form: str) -> None:
     """Nodes, components, colors and where each container runs; exits 1 when something does not answer."""
+    shelf.refuse_unended()
     seen = screens.gather(lab)
     if form == "json":
         click.echo(json.dumps(seen, indent=2))
@@ -198,6 +203,7 @@ def deploy(lab: Lab, service: str, release: str) -> None:
     """Bring RELEASE of SERVICE out on its idle color: pull, start, test directly, cut over, stop the old."""
     chosen = lab.service(service)
     owner.refuse_held()
+    shelf.refuse_unended()
     done = by_hand.deploy(lab, machines.shells_of_present(lab)[lab.master.name], chosen, release, Progress())
     click.echo(f"{service} {done.release} is live on {done.color} at {done.address}")
 
@@ -216,6 +222,10 @@ def reset(lab: Lab, wait: bool) -> None:
 
 cli.add_command(board.board)
 cli.add_command(bundle.bundle)
+cli.add_command(checkpoint.save)
+cli.add_command(checkpoint.restore)
+cli.add_command(checkpoint.checkpoints)
+cli.add_command(checkpoint.checkpoint)
 cli.add_command(doctor.doctor)
 cli.add_command(fault.fault)
 cli.add_command(report.report)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 
 from deployments import books, by_hand, observed
+from deployments.checkpoints import shelf
 from deployments.differences import LIVE, Difference, Kind, differences, releases
 from lab import machines, named
 from lab.clients.consul import ConsulClient
@@ -137,6 +138,7 @@ def reset(
     One look tells what differs, and only that is put back and looked at again: at the baseline nothing is
     done. `left` is what must not be on any node, and its end. Raises TimedOut with what still differs.
     """
+    shelf.refuse_unended()
     done: list[Difference] = []
 
     def new() -> list[Difference]:

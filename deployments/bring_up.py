@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from deployments import baseline, books
+from deployments.checkpoints import shelf
 from lab import config, engine, labs, machines, network
 from lab.clients.consul import ConsulClient
 from lab.model import Lab
@@ -24,6 +25,7 @@ def bring_up(lab: Lab, say: Say, bundle: str = "", phase: Phase = nullcontext) -
     With a bundle, a file or the address of a server, nothing is built or fetched from elsewhere. Raises
     HostError before anything is made on a host that cannot, TimedOut or LabError afterwards.
     """
+    shelf.refuse_unended()
     if bundle:
         with phase("the bundle"):
             taking.take_in(lab, bundle, say)  # first: a host that has all of it needs less

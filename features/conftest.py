@@ -13,6 +13,7 @@ from scenarios import addresses, placing, plugin, workers
 from scenarios.steps.article import *  # noqa: F403
 from scenarios.steps.board import *  # noqa: F403
 from scenarios.steps.browser import *  # noqa: F403
+from scenarios.steps.checkpoints import *  # noqa: F403
 from scenarios.steps.deployments import *  # noqa: F403
 from scenarios.steps.faults import *  # noqa: F403
 from scenarios.steps.healing import *  # noqa: F403

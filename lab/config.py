@@ -68,7 +68,7 @@ Spec = Text | OneOf | Number | Flag | ListOf | Keys
 
 # Words that mean something else where names of nodes and services are used.
 NO_NODE = ("localhost",)
-STATE_FOLDERS = ("docker", "hosts", "runs", "ssh")  # beside the folders of a checkout's labs
+STATE_FOLDERS = ("checkpoints", "docker", "hosts", "runs", "ssh")  # beside the folders of a checkout's labs
 COMPONENTS = (
     *("backup", "base", "consul", "docker", "healing", "jenkins", "machine", "mongo", "nginx", "node"),
     *("registrator", "registry", "service", "swarm"),

@@ -69,6 +69,16 @@ class ConsulClient:
         _, entry = self._ask(lambda: self._client.kv.get(key))
         return None if entry is None else (entry["Value"] or b"").decode(errors="replace")
 
+    def is_locked(self, key: str) -> bool:
+        """Whether a session holds the key."""
+        _, entry = self._ask(lambda: self._client.kv.get(key))
+        return bool(entry and entry.get("Session"))
+
+    def all_noted(self) -> dict[str, str]:
+        """What every key holds."""
+        _, entries = self._ask(lambda: self._client.kv.get("", recurse=True))
+        return {one["Key"]: (one["Value"] or b"").decode(errors="replace") for one in entries or ()}
+
     def note(self, key: str, value: str) -> None:
         self._ask(lambda: self._client.kv.put(key, value))
 

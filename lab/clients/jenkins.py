@@ -77,6 +77,11 @@ class JenkinsClient:
         """The number of the job's newest build, 0 before the first."""
         return int(self._json(f"/job/{job}/api/json")["nextBuildNumber"]) - 1
 
+    def builds(self, job: str) -> list[tuple[int, str]]:
+        """Number and result of each build that the job has; the result of one that runs is empty."""
+        told = self._json(f"/job/{job}/api/json?depth=1")["builds"]
+        return [(int(one["number"]), one["result"] or "") for one in told]
+
     def newest(self, job: str) -> Newest | None:
         """The newest build that the job has; None when it has none."""
         last = self._json(f"/job/{job}/api/json")["lastBuild"]

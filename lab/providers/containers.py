@@ -16,6 +16,8 @@ from lab.environment import dotfile
 from lab.model import Lab
 from lab.providers import by_vagrant, made_elsewhere
 
+# What outlives a node's container -> what the name of its volume ends with; the Vagrantfile says the same.
+VOLUMES = {"engine": "", "data": "-data", "consul": "-consul"}
 AUTHORIZED_KEYS = "/etc/lab/authorized_keys"  # where the Vagrantfile mounts this checkout's public key
 
 
@@ -43,6 +45,14 @@ def marked(lab: Lab) -> list[Any]:
         *client.networks.list(filters=by_mark),
         *client.volumes.list(filters=by_mark),
     ]
+
+
+def nodes(lab: Lab, client: docker.DockerClient) -> dict[str, Any]:
+    """Node -> its container, of those that are there."""
+    found = client.containers.list(all=True, filters={"label": lab.label})
+    by_machine = {container.name: container for container in found}
+    wanted = {node.name: lab.machine(node.name) for node in lab.nodes}
+    return {node: by_machine[machine] for node, machine in wanted.items() if machine in by_machine}
 
 
 def key_of(mounts: Iterable[Mapping[str, Any]]) -> str:

@@ -34,6 +34,7 @@ COMMANDS = (
     *("status --format ODD", "ODD", "fault inject ODD nginx", "fault inject stop nginx --seconds ODD"),
     *("fault heal ODD", "fault inject loss any-node percent=ODD", "fault inject loss any-node ODD"),
     *("step show ODD", "step check ODD", "step solve ODD", "step goto ODD"),
+    *("save ODD", "restore ODD", "checkpoint rm ODD", "checkpoints --format ODD"),
     *("soak --seed ODD", "soak --minutes ODD", "--lab-file ODD status"),
 )  # fmt: skip
 

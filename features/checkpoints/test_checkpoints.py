@@ -1,0 +1,5 @@
+"""Every .feature file of this folder."""
+
+from pytest_bdd import scenarios
+
+scenarios(".")
