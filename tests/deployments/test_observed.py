@@ -185,6 +185,12 @@ def test_every_sign_of_healing_is_seen(nodes: Nodes) -> None:
     )
 
 
+def test_a_watch_that_printed_all_of_consul_is_told_in_short(nodes: Nodes) -> None:
+    nodes.file("logs/watchers.log", json.dumps([{"Node": "swarm-node-01", "Output": "x" * 5000}]) + "\n")
+    noted = nodes.seen().noted
+    assert noted and [len(line) for line in noted.healing] == [120]
+
+
 @pytest.mark.parametrize(
     ("name", "answer"),
     [

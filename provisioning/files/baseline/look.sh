@@ -19,8 +19,8 @@ cat [[ service.upstream ]]
 part healing
 for file in /etc/consul.d/service-*.json; do [ ! -e "$file" ] || echo "$file"; done
 systemctl list-units -q --plain --no-legend 'lab-heal-*'
-# With nothing critical the watch still says what it was called with.
-grep -m 3 -vxE 'Consul watch request:|\[\]|null|' /data/consul/logs/watchers.log
+# With nothing critical the watch still says what it was called with; with something it is Consul's whole JSON.
+grep -m 3 -vxE 'Consul watch request:|\[\]|null|' /data/consul/logs/watchers.log | cut -c 1-120
 part answers
 [[ ask("-w $'\\036'") ]] \
 [% for part in service.parts %]
