@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,48 @@ def test_a_consul_that_stays_silent_fails_the_unit_and_starts_nothing(played: An
     played.clock = 30
     assert resume(played, {"books-service": "blue"}, consul=False) == 1
     assert played.calls("docker", "consul-template") == []
+
+
+def engines(**status: str) -> str:
+    """What the manager says of its engines, in the shape of Swarm 1.2."""
+    rows = [["Nodes", str(len(status))]]
+    for name, state in status.items():
+        rows += [[f" {name}", f"{name}:2375"], ["  └ ID", ""], ["  └ Status", state], ["  └ Containers", "2"]]
+    return json.dumps({"SystemStatus": rows})
+
+
+def managed(played: Any, *, at_boot: str, anew: str, answering: str) -> list[str]:
+    """What is done with a manager that says this at boot, and that once it was started anew."""
+    (played.state / "info").write_text(at_boot)
+    (played.state / "anew").write_text(anew)
+    answers = {"*kv/?keys": "true", "*/info": "cat $state/info", f"*//{answering}:2375/_ping": "true"}
+    played.by_words("curl", answers, otherwise="exit 22")
+    played.by_words("docker", {"restart *": "cat $state/anew >$state/info"}, otherwise="true")
+    assert played.run(RESUME).returncode == 0
+    done: list[str] = played.calls("docker")
+    return done
+
+
+WELL = engines(n1="Healthy", n2="Healthy", n3="Healthy")
+LATE = engines(n1="Healthy", n2="Pending", n3="Healthy")
+
+
+def test_a_manager_that_missed_an_engine_is_started_anew_once_it_answers(played: Any) -> None:
+    done = managed(played, at_boot=LATE, anew=WELL, answering="n2")
+    assert done == ["docker restart -t 2 swarm-master"]
+
+
+def test_a_manager_is_left_alone_while_the_engine_it_misses_does_not_answer(played: Any) -> None:
+    assert managed(played, at_boot=LATE, anew=WELL, answering="n1") == []
+
+
+def test_a_manager_that_knows_every_engine_is_left_alone(played: Any) -> None:
+    assert managed(played, at_boot=WELL, anew=WELL, answering="n2") == []
+
+
+def test_a_manager_started_anew_has_time_to_ask(played: Any) -> None:
+    done = managed(played, at_boot=LATE, anew=LATE, answering="n2")
+    assert 1 <= len(done) <= 3  # in 10 s, 5 s apart
 
 
 # --- what is rendered ---------------------------------------------------------------------------------------
