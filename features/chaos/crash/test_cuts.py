@@ -20,9 +20,10 @@ import pytest
 
 from faults.leftovers import leftovers
 from lab import machines
-from lab.model import Lab
+from lab.model import MARK, SHARED, Lab
 from lab.shell import Shell
 from lab.waiting import stretched, wait_until
+from provisioning.build.artifacts import cache_root
 
 pytestmark = pytest.mark.usefixtures("one_baseline")
 BIN = Path(sys.executable).parent
@@ -51,6 +52,16 @@ class Cut:
 
 
 UP, DOWN = (LAB, "up"), (LAB, "down")
+# What `up` finds in the cache: without it, it is built again. Another lab that is up keeps the images it has.
+IMAGES = f"docker images -q --filter label={MARK}={SHARED} | xargs -r docker rmi -f"
+PROGRAM = f"rm -r {shlex.quote(str(cache_root()))}/artifacts/registrator-*"
+
+
+def without(removed: str) -> tuple[str, ...]:
+    """Takes the lab down, and what it was made from."""
+    return ("bash", "-c", f"{shlex.join(DOWN)} && {removed}")
+
+
 CUTS = {
     "deploy": Cut((LAB, "deploy", "books-service", "1.1"), 12),
     "reset": Cut((LAB, "reset"), 6),
@@ -63,6 +74,13 @@ CUTS = {
     "scenario": Cut(SCENARIO, 30),
     "up": Cut(UP, 6),
     "up from nothing": Cut(UP, 50, before=DOWN),
+    "up that builds images": Cut(UP, 90, before=without(IMAGES)),
+    "up that builds a program": Cut(UP, 20, before=without(PROGRAM)),
+    "save": Cut((LAB, "save", "cut"), 7, after=(LAB, "checkpoint", "rm", "cut")),
+    "restore": Cut(
+        (LAB, "restore", "cut"), 25, before=(LAB, "save", "cut"), after=(LAB, "checkpoint", "rm", "cut")
+    ),
+    "step": Cut((LAB, "step", "goto", "3"), 15),
     "down": Cut(DOWN, 8, after=UP),
 }
 
