@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import closing
 
 import click
 from rich.console import Console
@@ -13,7 +12,7 @@ from rich.table import Table
 
 from cli.options import WAIT
 from cli.progress import Progress, say
-from deployments.checkpoints import keepers, restoring, saving, shelf
+from deployments.checkpoints import restoring, saving, shelf, stores
 from deployments.checkpoints.manifest import Manifest
 from faults.harness import Harness
 from lab import machines, named, owner
@@ -28,7 +27,7 @@ from scenarios import steady
 @click.pass_obj
 def save(lab: Lab, name: str, wait: bool) -> None:
     """Keep the lab as it is now, as the checkpoint NAME; its users wait for a few seconds."""
-    saving.refuse_provider(lab)
+    stores.of(lab)
     shelf.refuse_taken(name)
     shells = machines.shells_of_present(lab)
     progress = Progress()
@@ -50,7 +49,7 @@ def save(lab: Lab, name: str, wait: bool) -> None:
 @click.pass_obj
 def restore(lab: Lab, name: str, wait: bool) -> None:
     """Bring the lab back to the checkpoint NAME; whatever came after it is lost. Other checkpoints stay."""
-    saving.refuse_provider(lab)
+    stores.of(lab)
     shelf.find(name)
     progress = Progress()
     with owner.held(progress, wait=wait):
@@ -69,7 +68,7 @@ def restore(lab: Lab, name: str, wait: bool) -> None:
 @click.pass_obj
 def checkpoints(lab: Lab, form: str) -> None:
     """The checkpoints of this lab: when, how large, which releases users had."""
-    saving.refuse_provider(lab)
+    stores.of(lab)
     found = shelf.all_of_lab(say)
     if form == "json":
         click.echo(json.dumps([one.facts for one in found], indent=2))
@@ -99,10 +98,10 @@ def checkpoint() -> None:
 @click.pass_obj
 def rm(lab: Lab, name: str, wait: bool) -> None:
     """Remove the checkpoint NAME."""
-    saving.refuse_provider(lab)
+    kind = stores.of(lab)
     progress = Progress()
     with owner.held(progress, wait=wait):
         shelf.take_away(name)  # from here on it is none, whatever is left of it on the nodes
-        with closing(keepers.connect()) as client, keepers.opened(lab, client, beside=False) as opened:
-            saving.clear(opened, [one.id for one in shelf.all_of_lab(progress)])
+        with kind.opened(lab, beside=False) as store:
+            store.clear([one.id for one in shelf.all_of_lab(progress)])
     click.echo(f"removed {name}")

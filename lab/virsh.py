@@ -25,10 +25,12 @@ from lab.waiting import SLOW_HOST, in_words, stretched
 URI = "qemu:///system"
 POOL = MARK
 FOLDER = Path("/var/lib/libvirt/images") / POOL  # where libvirt's own guards let machines read
+PAUSED = "paused"  # a machine's state
 GONE = "failed to get domain"  # what virsh says of a machine that is not there
 SECONDS = 30.0
 DESTROY_SECONDS = 120.0  # libvirt itself waits long for a QEMU that does not go
 UPLOAD_SECONDS = 600.0
+SNAPSHOT_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -224,6 +226,40 @@ def volumes() -> set[str]:
     return {line.split()[0] for line in run("vol-list", POOL).splitlines() if line.split()}
 
 
+def state(machine: str) -> str:
+    """running, paused, shut off... as virsh says."""
+    return run("domstate", machine).strip()
+
+
+def snapshots(machine: str) -> set[str]:
+    """The names of a machine's snapshots, whoever made them."""
+    return set(run("snapshot-list", machine, "--name").split())
+
+
+def snapshot_made(machine: str, snapshot: str) -> str:
+    """When a snapshot was made, in seconds of the epoch."""
+    return ElementTree.fromstring(run("snapshot-dumpxml", machine, snapshot)).findtext("creationTime", "")
+
+
+def allocated(domain: Domain) -> int:
+    """The bytes that a machine's disks in the labs' pool take on this host."""
+    names = filter(None, map(volume_of, domain.volumes))
+    return sum(_bytes(run("vol-info", "--bytes", "--pool", POOL, name), "Allocation") for name in names)
+
+
+def free() -> int:
+    """The bytes that are free where the labs' pool is."""
+    run("pool-refresh", POOL)
+    return _bytes(run("pool-info", "--bytes", POOL), "Available")
+
+
+def _bytes(said: str, what: str) -> int:
+    found = re.search(rf"^{what}:\s+(\d+)", said, re.MULTILINE)
+    if not found:
+        raise LabError(f"libvirt does not say its {what}", last_seen=said)
+    return int(found[1])
+
+
 def domains_of(lab: str) -> list[Domain]:
     return [one for one in domains() if one.mark and one.mark.lab == lab]
 
@@ -282,6 +318,32 @@ def remove_network(network: Network) -> None:
     if network.is_active:
         run("net-destroy", network.name)
     run("net-undefine", network.name)
+
+
+def suspend(machine: str) -> None:
+    run("suspend", machine)
+
+
+def resume(machine: str) -> bool:
+    """A machine that is paused goes on; whether it was."""
+    was_paused = state(machine) == PAUSED
+    if was_paused:
+        run("resume", machine)
+    return was_paused
+
+
+def take_snapshot(machine: str, name: str) -> None:
+    """Of its disk and, when it is on, its memory; it stands still meanwhile."""
+    run("snapshot-create-as", machine, name, seconds=SNAPSHOT_SECONDS)
+
+
+def revert(machine: str, snapshot: str) -> None:
+    """The machine is as in its snapshot, and paused, whether it was on or off."""
+    run("snapshot-revert", machine, snapshot, "--paused", seconds=SNAPSHOT_SECONDS)
+
+
+def delete_snapshot(machine: str, name: str) -> None:
+    run("snapshot-delete", machine, name, seconds=SNAPSHOT_SECONDS)
 
 
 def remove_domain(domain: Domain, there: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ import docker
 from docker.errors import DockerException, NotFound
 from docker.types import Mount
 
+from deployments.checkpoints.store import SPARE_KB, Weight
 from lab import engine, named
 from lab.errors import CheckFailed, HostError, LabError
 from lab.model import MARK, Lab
@@ -27,23 +28,12 @@ SCRIPT = Path(__file__).with_name("keeper.sh")
 STORE = ".lab-checkpoints"  # of the engine's volume, which takes no notice of it
 MOUNTED = "/volumes"
 SECONDS = 600.0  # for one of its works; it is gone after that, whatever became of who made it
-SPARE_KB = 256 * 1024  # what a save leaves free on the host's disk
 SETTINGS, DEFINITIONS = "/etc/consul.d", "service-*.json"
 # What of a node's state is in no volume: Consul's definitions, the engine's name in Swarm, the registry.
 LAYER = (SETTINGS, "/etc/docker/key.json", registry.DATA)
 # It reads and ends another container's processes; an engine's layers carry attributes of the system's.
 CAPABILITIES = ["SYS_PTRACE", "SYS_ADMIN"]
 FULL = "No space left on device"
-
-
-@dataclass(frozen=True)
-class Weight:
-    """What a node has of a checkpoint; kB."""
-
-    digest: str
-    own: int
-    all: int
-    free: int
 
 
 @dataclass(frozen=True)

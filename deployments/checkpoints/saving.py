@@ -1,4 +1,4 @@
-"""`lab save`: what every node keeps is copied while all stand still, and then made a checkpoint at once."""
+"""`lab save`: what every node keeps is taken while all stand still, and then made a checkpoint at once."""
 
 from __future__ import annotations
 
@@ -7,34 +7,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 
-import docker
-
-from deployments.checkpoints import keepers, seen, shelf
-from deployments.checkpoints.keepers import Keeper
+from deployments.checkpoints import seen, shelf, stores
 from deployments.checkpoints.manifest import Manifest, Part, lab_digest
 from deployments.checkpoints.seen import Seen
-from deployments.checkpoints.standstill import standstill
-from lab import named
+from deployments.checkpoints.store import Store
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
-from lab.errors import CheckFailed, HostError
+from lab.errors import CheckFailed
 from lab.model import Lab
-from lab.providers import containers
 from lab.shell import Shell
 from lab.waiting import retry
 
 Say = Callable[[str], None]
 TRIES = 3
 SETTLED = 20.0  # seconds in which a lab that stood still answers again
-
-
-def refuse_provider(lab: Lab) -> None:
-    """Raises HostError for a lab whose machines this cannot save."""
-    if lab.provider != "docker":
-        raise HostError(
-            f"only nodes that are containers can be saved; those of {lab.name} come from {lab.provider}",
-            try_next="a lab file with provider: docker",
-        )
 
 
 def save(lab: Lab, shells: Mapping[str, Shell], name: str, say: Say) -> Manifest:
@@ -45,57 +31,37 @@ def save(lab: Lab, shells: Mapping[str, Shell], name: str, say: Say) -> Manifest
     """
     shelf.refuse_taken(name)
     shelf.refuse_unended()
+    kind = stores.of(lab)
     known = [one.id for one in shelf.all_of_lab(say)]
-    with closing(keepers.connect()) as client, keepers.opened(lab, client) as opened:
-        image = image_of(lab, client)
-        clear(opened, known)
+    image = kind.image_of(lab)
+    with kind.opened(lab) as store:
+        store.clear(known)
         try:
             id = secrets.token_hex(6)
-            told = _copied(lab, shells[lab.master.name], opened, say=say, id=id, known=known)
-            weights = keepers.on_all(opened, lambda keeper: keeper.weigh(id))
-            parts = {node: Part(weight.digest, weight.own) for node, weight in weights.items()}
+            told = _taken(lab, shells[lab.master.name], store, say=say, id=id, known=known)
+            parts = {node: Part(weight.digest, weight.own) for node, weight in store.weigh(id).items()}
             saved = Manifest(name, id, lab.name, lab_digest(lab), image, time.time(), parts, told)
             shelf.put(saved)
         except BaseException:
-            clear(opened, known)
+            store.clear(known)
             raise
     return saved
 
 
-def clear(opened: Mapping[str, Keeper], known: Sequence[str]) -> None:
-    """Of the checkpoints on the nodes only these stay."""
-    keepers.on_all(opened, lambda keeper: keeper.work("clear", known=known))
-
-
-def image_of(lab: Lab, client: docker.DockerClient) -> str:
-    """The image of the lab's nodes. Raises CheckFailed when they are not all of one."""
-    found = {container.attrs["Image"] for container in containers.nodes(lab, client).values()}
-    if len(found) != 1:
-        raise CheckFailed(
-            "the nodes are not all of one image",
-            last_seen=", ".join(sorted(found)),
-            try_next=f"{named.command('down')}; {named.up_command()}",
-        )
-    return str(found.pop())
-
-
-def _copied(
-    lab: Lab, master: Shell, opened: Mapping[str, Keeper], *, id: str, known: Sequence[str], say: Say
-) -> Seen:
-    """A copy on every node, and what was seen before it and after it alike."""
+def _taken(lab: Lab, master: Shell, store: Store, *, id: str, known: Sequence[str], say: Say) -> Seen:
+    """All nodes are kept as they are, and what was seen before it and after it is alike."""
     for _ in range(TRIES):
         _refuse_busy(lab)
         before = seen.look(lab, master)
         begun = time.monotonic()
-        with standstill([lab.machine(node) for node in opened]):
-            keepers.on_all(opened, lambda keeper: keeper.work("save", id, known))
+        store.take(id, known)
         say(f"the nodes stood still; {time.monotonic() - begun:.1f} s with what is around it")
         after = retry(lambda: seen.look(lab, master), SETTLED, "the lab to go on")
         changed = seen.differences(before, after)
         if not changed and not busy(lab):
             return before
         say("the lab changed meanwhile: " + "; ".join(changed[:3]))
-        clear(opened, known)
+        store.clear(known)
     raise CheckFailed(
         f"the lab changed during {TRIES} tries to save it",
         last_seen="\n".join(changed),

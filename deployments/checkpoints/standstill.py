@@ -1,37 +1,84 @@
 """All nodes stand still at once, and go on whatever becomes of the process that wanted it.
 
-A process of its own pauses and unpauses them: `python -m deployments.checkpoints.standstill CONTAINER...`. It
-pauses them, says so, and unpauses them at the end of its input: that of who began it at the latest.
+A process of its own pauses and unpauses them: `python -m deployments.checkpoints.standstill`. It pauses those
+of the lab, says so, and unpauses them at the end of its input: that of who began it at the latest.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 
-import docker
 from docker.errors import DockerException, NotFound
 
-from lab import engine
+from lab import config, engine, machines, virsh
 from lab.environment import ROOT
 from lab.errors import LabError, printable
+from lab.model import Lab
+from lab.shell import in_parallel
 
 STILL = "still"
+# A machine's clock stands still with it; that of its hardware is this host's.
+SET_CLOCK = "hwclock --hctosys"
+
+
+@dataclass(frozen=True)
+class Pausing:
+    """How the nodes of a lab stand still, and how those of them that do go on."""
+
+    pause: Callable[[Lab], object]
+    go_on: Callable[[Lab], object]
+
+
+def _pause_containers(lab: Lab) -> None:
+    with closing(engine.connect()) as client:
+        in_parallel(lambda node: client.api.pause(lab.machine(node)), machines.names(lab))
+
+
+def _unpause_containers(lab: Lab) -> None:
+    def unpause(node: str) -> None:
+        with suppress(NotFound):
+            container = client.containers.get(lab.machine(node))
+            if container.status == "paused":
+                container.unpause()
+
+    with closing(engine.connect()) as client:
+        in_parallel(unpause, machines.names(lab))
+
+
+def _suspend_domains(lab: Lab) -> None:
+    in_parallel(lambda node: virsh.suspend(lab.machine(node)), machines.names(lab))
+
+
+def _resume_domains(lab: Lab) -> None:
+    shells = machines.shells(lab)
+
+    def resume(node: str) -> None:
+        if virsh.resume(lab.machine(node)):
+            shells[node].run(SET_CLOCK)
+
+    in_parallel(resume, machines.names(lab))
+
+
+PAUSING = {
+    "docker": Pausing(_pause_containers, _unpause_containers),
+    "libvirt": Pausing(_suspend_domains, _resume_domains),
+}
 
 
 @contextmanager
-def standstill(machines: Sequence[str]) -> Iterator[None]:
-    """These containers are paused in this block. Raises LabError when they cannot be, or did not go on.
+def standstill(lab: Lab) -> Iterator[None]:
+    """The nodes are paused in this block. Raises LabError when they cannot be, or did not go on.
 
     What a node has taken in before it was paused, the other sent before it was: so whatever the order, what
     they keep fits together.
     """
     # Of a session of its own: what ends this process's group does not end it.
     with subprocess.Popen(
-        [sys.executable, "-m", "deployments.checkpoints.standstill", *machines],
+        [sys.executable, "-m", "deployments.checkpoints.standstill"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -48,34 +95,24 @@ def standstill(machines: Sequence[str]) -> Iterator[None]:
             said = process.stderr.read()
             process.wait()
     if process.returncode:
-        with closing(engine.connect()) as client:
-            go_on(client, machines)
+        PAUSING[lab.provider].go_on(lab)
         raise LabError("the nodes cannot be paused and unpaused", last_seen=printable(said[-600:]))
-
-
-def go_on(client: docker.DockerClient, machines: Sequence[str]) -> None:
-    """Those of them that are paused go on; one that is gone need not."""
-    for name in machines:
-        with suppress(NotFound):
-            container = client.containers.get(name)
-            if container.status == "paused":
-                container.unpause()
 
 
 def main() -> int:
     engine.adopt_environment()
-    machines = sys.argv[1:]
-    with closing(engine.connect()) as client:
+    try:
+        lab = config.load()
+        pausing = PAUSING[lab.provider]
         try:
-            with ThreadPoolExecutor(max_workers=len(machines)) as pool:
-                list(pool.map(client.api.pause, machines))
+            pausing.pause(lab)
             print(STILL, flush=True)
             sys.stdin.read()
-        except (DockerException, OSError) as error:
-            print(error, file=sys.stderr)
-            return 1
         finally:
-            go_on(client, machines)
+            pausing.go_on(lab)
+    except (DockerException, LabError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 
