@@ -24,5 +24,12 @@ head -c 256M /dev/zero | tail >/dev/null
 END
 systemd-run --quiet --collect --unit="$hog" --property=RuntimeMaxSec="$limit" /bin/bash "$home/hog" "$group"
 
-killed() { [ "$(docker inspect -f '{{.State.OOMKilled}}' "$container")" = true ]; }
-until_true 5 killed || { echo "the kernel did not kill it in $(stretched 5) s"; exit 1; }
+# An engine that hears of the end before it hears of the kernel says of it only that it was killed.
+killed() {
+  case $(docker inspect -f '{{.State.OOMKilled}} {{.State.Running}} {{.State.ExitCode}}' "$container") in
+    true\ * | false\ false\ 137) ;;
+    *) return 1 ;;
+  esac
+}
+# The hog takes a second of processor, which a busy host may give it late.
+until_true 20 killed || { echo "the kernel did not kill it in $(stretched 20) s"; exit 1; }
