@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import engine, environment, named, virsh
+from lab import engine, environment, machines, named, virsh
 from lab.errors import HostError
 from lab.model import MARK, Lab
 from lab.providers.containers import checkout_of, key_of
@@ -100,11 +99,7 @@ def refuse_other_file(lab: Lab) -> None:
     first = [one for one in here() if one.is_ours and not (environment.STATE / one.lab).is_dir()]
     others = [one.lab for one in first if one.lab != lab.name]
     if others:
-        raise HostError(
-            f"this checkout's machines are of the lab {others[0]}, and this lab file's is {lab.name}",
-            last_seen=f"LAB_FILE is {os.environ.get('LAB_FILE') or 'not set'}",
-            try_next=f"export LAB_FILE=the file of {others[0]}; or beside it: `{named.command('up', 'two')}`",
-        )
+        raise machines.other_file(others[0], lab)
 
 
 def here() -> list[Found]:

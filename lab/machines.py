@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +11,14 @@ from types import ModuleType
 
 from lab import keys, named, network
 from lab.environment import lab_state
-from lab.errors import LabError
+from lab.errors import HostError, LabError
 from lab.model import OWN_HOSTS, Lab
 from lab.providers import containers, libvirt, own, virtualbox
 from lab.shell import SshShell, command_line
 from lab.waiting import wait_until
 
 UP_TIMEOUT = 90.0
+OF_LAB = "# the lab "  # the first line of the way to its nodes
 PROVIDERS: dict[str, ModuleType] = {
     "docker": containers,
     "libvirt": libvirt,
@@ -35,7 +37,7 @@ def up(lab: Lab, say: Callable[[str], None] = lambda _: None) -> None:
     keys.ensure()
     lab_state().mkdir(parents=True, exist_ok=True)
     text = PROVIDERS[lab.provider].start(lab, say)
-    ssh_config().write_text(text)
+    ssh_config().write_text(f"{OF_LAB}{lab.name}\n{text}")
     wait_until(lambda: answering(lab) == names(lab), UP_TIMEOUT, "SSH on every node")
 
 
@@ -82,10 +84,30 @@ def ssh_words(node: str, command: Sequence[str] = (), *, terminal: bool = False)
     return [*words, "--", command_line(shlex.join(command), sudo=False)] if command else words
 
 
+def other_file(theirs: str, lab: Lab) -> HostError:
+    """Why nothing is done: the machines are of the lab `theirs`. Pure but for LAB_FILE, which it shows."""
+    return HostError(
+        f"this checkout's machines are of the lab {theirs}, and this lab file's is {lab.name}",
+        last_seen=f"LAB_FILE is {os.environ.get('LAB_FILE') or 'not set'}",
+        try_next=f"export LAB_FILE=the file of {theirs}; or beside it: `{named.command('up', 'two')}`",
+    )
+
+
+def _of_lab() -> str:
+    """The lab whose nodes the last SSH configuration leads to; empty when it does not say."""
+    first, _, _ = ssh_config().read_text().partition("\n")
+    return first.removeprefix(OF_LAB) if first.startswith(OF_LAB) else ""
+
+
 def shells(lab: Lab) -> dict[str, SshShell]:
-    """One shell a node; connections open on first use. Raises LabError when the lab was never up."""
+    """One shell a node; connections open on first use.
+
+    Raises LabError when the lab was never up, HostError when what is up here is the lab of another file.
+    """
     if not ssh_config().exists():
         raise LabError("the lab is not up", try_next=named.up_command())
+    if _of_lab() not in ("", lab.name):
+        raise other_file(_of_lab(), lab)
     return {node.name: SshShell(node.name, ssh_config()) for node in lab.nodes}
 
 

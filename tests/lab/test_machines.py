@@ -146,6 +146,12 @@ def test_there_is_one_shell_for_each_node() -> None:
     assert [(name, shell.node) for name, shell in shells.items()] == [(n.name, n.name) for n in LAB.nodes]
 
 
+def test_the_nodes_of_another_lab_file_are_not_taken_for_this_ones() -> None:
+    machines.ssh_config().write_text("# the lab other\nHost swarm-master\n")
+    with pytest.raises(HostError, match=f"are of the lab other, and this lab file's is {LAB.name}"):
+        machines.shells(LAB)
+
+
 def node(engine: FakeEngine, name: str, key: Path, identity: str) -> Container:
     container = Container(engine, name)
     container.id = identity
@@ -218,7 +224,10 @@ def test_others_that_come_and_go_on_the_engine_cost_one_more_try(
 ) -> None:
     vagrant = Vagrant(log, log)
     assert len(up(vagrant, monkeypatch)) == 2
-    assert (vagrant.ups, machines.ssh_config().read_text()) == (3, "Host swarm-master\n")
+    assert (vagrant.ups, machines.ssh_config().read_text()) == (
+        3,
+        f"# the lab {LAB.name}\nHost swarm-master\n",
+    )
 
 
 @pytest.mark.parametrize(("logs", "ups"), [(TRANSIENT[:3], 3), (["no space left on device"], 1)])
