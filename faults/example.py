@@ -33,7 +33,7 @@ class Example:
 
 
 def words(lab: Lab, snapshot: Snapshot, target: str, chance: random.Random) -> dict[str, str]:
-    """What the words in braces mean for a target now."""
+    """What the words in braces mean for a target now; `other` and `third` need a second swarm node."""
     swarm = [node.name for node in lab.swarm_nodes]
     hit = swarm[0] if "{" in target else resolve(snapshot, target, chance).nodes[0]
     others = [name for name in swarm if name != hit]
@@ -43,7 +43,8 @@ def words(lab: Lab, snapshot: Snapshot, target: str, chance: random.Random) -> d
         "database": service.container(DATABASE),
         "service": service.name,
     }
-    return {"node": hit, "other": others[0], "third": others[1] if len(others) > 1 else others[0], **names}
+    beside = {"other": others[0], "third": others[min(1, len(others) - 1)]} if others else {}
+    return {"node": hit, **beside, **names}
 
 
 def filled(text: str, known: Mapping[str, str]) -> str:

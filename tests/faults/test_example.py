@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import subprocess
 
@@ -58,3 +59,11 @@ def test_the_node_that_is_hit_is_the_one_of_the_target(
         "swarm-node-02",
     )
     assert words(lab, snapshot, "{node} -> {other}", chance)["node"] == "swarm-node-01"
+
+
+def test_a_lab_of_one_swarm_node_has_no_word_for_another(
+    lab: Lab, snapshot: Snapshot, chance: random.Random
+) -> None:
+    one = dataclasses.replace(lab, nodes=(lab.master, lab.swarm_nodes[0]))
+    known = words(one, snapshot, "{node}", chance)
+    assert known["node"] == "swarm-node-01" and not {"other", "third"} & known.keys()
