@@ -50,11 +50,23 @@ def test_how_consul_template_ends_is_how_the_wrapper_ends(played: Any) -> None:
 # --- after a boot -------------------------------------------------------------------------------------------
 
 
+def engines(**status: str) -> str:
+    """What the manager says of its engines, in the shape of Swarm 1.2."""
+    rows = [["Nodes", str(len(status))]]
+    for name, state in status.items():
+        rows += [[f" {name}", f"{name}:2375"], ["  └ ID", ""], ["  └ Status", state], ["  └ Containers", "2"]]
+    return json.dumps({"SystemStatus": rows})
+
+
+WELL = engines(n1="Healthy", n2="Healthy", n3="Healthy")
+
+
 def resume(played: Any, colors: dict[str, str], *, consul: bool = True) -> int:
     """Run lab-resume on a master whose Consul holds these colors; answers its exit code."""
     known = {f"*services/{name}/color?raw": f"echo {color}" for name, color in colors.items()}
     answers = {"*kv/?keys": "true" if consul else "exit 7", **known}
-    played.by_words("curl", {**answers, "*health/service/*": "echo '[{}]'"}, otherwise="exit 22")
+    answers |= {"*health/service/*": "echo '[{}]'", "*/info": f"echo '{WELL}'"}
+    played.by_words("curl", answers, otherwise="exit 22")
     played.by_words("docker", {"ps *": "echo 4d5e"}, otherwise="true")
     played.program("consul-template", 'echo "consul-template on ${DOCKER_HOST-its own engine}" >>$state/on')
     code: int = played.run(RESUME).returncode
@@ -102,14 +114,6 @@ def test_a_consul_that_stays_silent_fails_the_unit_and_starts_nothing(played: An
     assert played.calls("docker", "consul-template") == []
 
 
-def engines(**status: str) -> str:
-    """What the manager says of its engines, in the shape of Swarm 1.2."""
-    rows = [["Nodes", str(len(status))]]
-    for name, state in status.items():
-        rows += [[f" {name}", f"{name}:2375"], ["  └ ID", ""], ["  └ Status", state], ["  └ Containers", "2"]]
-    return json.dumps({"SystemStatus": rows})
-
-
 def managed(played: Any, *, at_boot: str, anew: str, answering: str) -> list[str]:
     """What is done with a manager that says this at boot, and that once it was started anew."""
     (played.state / "info").write_text(at_boot)
@@ -117,12 +121,12 @@ def managed(played: Any, *, at_boot: str, anew: str, answering: str) -> list[str
     answers = {"*kv/?keys": "true", "*/info": "cat $state/info", f"*//{answering}:2375/_ping": "true"}
     played.by_words("curl", answers, otherwise="exit 22")
     played.by_words("docker", {"restart *": "cat $state/anew >$state/info"}, otherwise="true")
+    played.clock = 3
     assert played.run(RESUME).returncode == 0
     done: list[str] = played.calls("docker")
     return done
 
 
-WELL = engines(n1="Healthy", n2="Healthy", n3="Healthy")
 LATE = engines(n1="Healthy", n2="Pending", n3="Healthy")
 
 
