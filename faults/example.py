@@ -29,11 +29,12 @@ class Example:
     sign: str
     at: str = "node"
     settings: Mapping[str, str] = field(default_factory=dict)
+    needs: int = 2  # nodes in the lab, the master among them
     lasts: bool = True  # False: the thing comes back by itself, so the sign is of what happened
 
 
 def words(lab: Lab, snapshot: Snapshot, target: str, chance: random.Random) -> dict[str, str]:
-    """What the words in braces mean for a target now; `other` and `third` need a second swarm node."""
+    """What the words in braces mean for a target now; without so many swarm nodes no `other` or `third`."""
     swarm = [node.name for node in lab.swarm_nodes]
     hit = swarm[0] if "{" in target else resolve(snapshot, target, chance).nodes[0]
     others = [name for name in swarm if name != hit]
@@ -43,8 +44,7 @@ def words(lab: Lab, snapshot: Snapshot, target: str, chance: random.Random) -> d
         "database": service.container(DATABASE),
         "service": service.name,
     }
-    beside = {"other": others[0], "third": others[min(1, len(others) - 1)]} if others else {}
-    return {"node": hit, **beside, **names}
+    return {"node": hit, **dict(zip(("other", "third"), others, strict=False)), **names}
 
 
 def filled(text: str, known: Mapping[str, str]) -> str:

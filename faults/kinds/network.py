@@ -204,7 +204,7 @@ class Partition(CutFault):
     name: ClassVar[str] = "partition"
     phrase: ClassVar[str] = "are partitioned"
     example: ClassVar[Example | None] = Example(
-        "{node}, {other} | {third}", f"{silent('{third}')} && {answers('{other}')}"
+        "{node}, {other} | {third}", f"{silent('{third}')} && {answers('{other}')}", needs=4
     )
 
     def find(self, snapshot: Snapshot, target: str, chance: random.Random) -> Found:
@@ -224,7 +224,7 @@ class OneWay(CutFault):
     name: ClassVar[str] = "one-way"
     phrase: ClassVar[str] = "is cut one way"
     example: ClassVar[Example | None] = Example(
-        "{node} -> {other}", f"! ping -c 1 -W 1 {{other}} && {answers('{third}')}"
+        "{node} -> {other}", f"! ping -c 1 -W 1 {{other}} && {answers('{third}')}", needs=4
     )
 
     def find(self, snapshot: Snapshot, target: str, chance: random.Random) -> Found:
@@ -245,7 +245,7 @@ class Bridge(CutFault):
     name: ClassVar[str] = "bridge"
     phrase: ClassVar[str] = "is the only bridge"
     example: ClassVar[Example | None] = Example(
-        "{node}", f"{silent('{third}')} && {answers('{node}')}", at="master"
+        "{node}", f"{silent('{third}')} && {answers('{node}')}", at="master", needs=4
     )
 
     def find(self, snapshot: Snapshot, target: str, chance: random.Random) -> Found:
@@ -267,7 +267,7 @@ class Ring(CutFault):
     name: ClassVar[str] = "ring"
     phrase: ClassVar[str] = "hears its neighbours only"
     example: ClassVar[Example | None] = Example(
-        "every node", f"{silent('{third}')} && {answers('{other}')}", at="master"
+        "every node", f"{silent('{third}')} && {answers('{other}')}", at="master", needs=4
     )
 
     def find(self, snapshot: Snapshot, target: str, chance: random.Random) -> Found:
