@@ -45,7 +45,7 @@ def test_a_fault_bites_and_ends(
     begun = faults.inject(fault, target, 30)
     if begun.undo[0].place is None and example.at == "node":
         shell.close()
-    wait_until(is_there, 10, f"a sign of {name}")
+    wait_until(is_there, 30, f"a sign of {name}")  # a machine that boots says so when it has
     faults.heal()
     assert leftovers(shells) == []
     if example.lasts:
