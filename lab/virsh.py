@@ -241,22 +241,21 @@ def snapshot_made(machine: str, snapshot: str) -> str:
     return ElementTree.fromstring(run("snapshot-dumpxml", machine, snapshot)).findtext("creationTime", "")
 
 
-def allocated(domain: Domain) -> int:
-    """The bytes that a machine's disks in the labs' pool take on this host."""
-    names = filter(None, map(volume_of, domain.volumes))
-    return sum(_bytes(run("vol-info", "--bytes", "--pool", POOL, name), "Allocation") for name in names)
+def resident(machine: str) -> int:
+    """The bytes of this host's memory that a machine has; 0 when it is off."""
+    if state(machine) not in ("running", PAUSED):
+        return 0
+    found = re.search(r"^rss (\d+)$", run("dommemstat", machine), re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
 
 
 def free() -> int:
     """The bytes that are free where the labs' pool is."""
     run("pool-refresh", POOL)
-    return _bytes(run("pool-info", "--bytes", POOL), "Available")
-
-
-def _bytes(said: str, what: str) -> int:
-    found = re.search(rf"^{what}:\s+(\d+)", said, re.MULTILINE)
+    said = run("pool-info", "--bytes", POOL)
+    found = re.search(r"^Available:\s+(\d+)", said, re.MULTILINE)
     if not found:
-        raise LabError(f"libvirt does not say its {what}", last_seen=said)
+        raise LabError("libvirt does not say what is free", last_seen=said)
     return int(found[1])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from deployments.checkpoints.manifest import Manifest
 from deployments.checkpoints.standstill import SET_CLOCK, standstill
@@ -26,11 +26,10 @@ NONE = Weight("none", 0, 0, 0)
 
 @dataclass(frozen=True)
 class Snapshots:
-    """A Store; `domains` by node, `grown` the kB that the newest snapshot added to each disk."""
+    """A Store; `domains` by node."""
 
     domains: Mapping[str, virsh.Domain]
     lab: Lab
-    grown: dict[str, int] = field(default_factory=dict)
 
     def clear(self, known: Sequence[str]) -> None:
         kept = {PREFIX + id for id in known}
@@ -48,13 +47,7 @@ class Snapshots:
         if refused:
             raise refused
         with standstill(self.lab):
-            in_parallel(lambda node: self._take(node, PREFIX + id), self.domains)
-
-    def _take(self, node: str, name: str) -> None:
-        domain = self.domains[node]
-        before = virsh.allocated(domain)
-        virsh.take_snapshot(domain.name, name)
-        self.grown[node] = (virsh.allocated(domain) - before) // 1024
+            in_parallel(lambda node: virsh.take_snapshot(self.domains[node].name, PREFIX + id), self.domains)
 
     def weigh(self, id: str) -> dict[str, Weight]:
         def weight(node: str) -> Weight:
@@ -62,7 +55,8 @@ class Snapshots:
             if PREFIX + id not in virsh.snapshots(domain.name):
                 return NONE
             digest = identity(domain, virsh.snapshot_made(domain.name, PREFIX + id))
-            return Weight(digest, self.grown.get(node, 0), 0, virsh.free() // 1024)
+            # What of the disk is alike is shared, so the memory is what it takes.
+            return Weight(digest, virsh.resident(domain.name) // 1024, 0, virsh.free() // 1024)
 
         return in_parallel(weight, self.domains)
 

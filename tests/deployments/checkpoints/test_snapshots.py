@@ -118,15 +118,19 @@ def virsh_says(played: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return says
 
 
-def test_what_a_disk_takes_is_counted_in_the_labs_pool_alone(virsh_says: Any) -> None:
-    virsh_says({f"vol-info --bytes --pool {virsh.POOL} a.img": "echo 'Allocation:     4096 bytes'"})
-    disks = (virsh.FOLDER / "a.img", Path("/elsewhere/b.img"))
-    assert virsh.allocated(replace(domain("a"), volumes=disks)) == 4096
+def test_the_memory_of_a_machine_is_what_it_has_of_the_host(virsh_says: Any) -> None:
+    virsh_says({"domstate a": "echo paused", "dommemstat a": "echo 'actual 131072'; echo 'rss 40544'"})
+    assert virsh.resident("a") == 40544 * 1024
+
+
+def test_a_machine_that_is_off_has_no_memory(virsh_says: Any) -> None:
+    virsh_says({"domstate a": "echo shut off"})  # which dommemstat refuses
+    assert virsh.resident("a") == 0
 
 
 def test_a_libvirt_that_does_not_say_what_is_free_is_an_error(virsh_says: Any) -> None:
     virsh_says({f"pool-refresh {virsh.POOL}": "true", f"pool-info --bytes {virsh.POOL}": "echo Name: x"})
-    with pytest.raises(virsh.LabError, match="does not say its Available"):
+    with pytest.raises(virsh.LabError, match="does not say what is free"):
         virsh.free()
 
 
