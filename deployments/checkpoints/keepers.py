@@ -62,7 +62,8 @@ class Keeper:
             raise LabError("its keeper does not answer", node=self.node, last_seen=str(error)) from error
         if code == 0:
             return (out or b"").decode(errors="replace")
-        raise failure(self.node, word, int(code or 0), (err or b"").decode(errors="replace"))
+        said = (err or b"") + (out or b"")  # an engine that cannot begin it says so in what it would print
+        raise failure(self.node, word, int(code or 0), said.decode(errors="replace"))
 
     def weigh(self, id: str) -> Weight:
         digest, *numbers = self.work("weigh", id).split()
@@ -71,7 +72,7 @@ class Keeper:
 
 def failure(node: str, word: str, code: int, said: str) -> LabError:
     """Why a keeper's work did not end well. Pure."""
-    if FULL in said:
+    if FULL.lower() in said.lower():
         return HostError(
             "the host's disk is full", node=node, last_seen=said, try_next="df -h; lab checkpoints"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 
 from deployments.checkpoints import seen, shelf, stores
 from deployments.checkpoints.manifest import Manifest, Part, lab_digest
@@ -13,7 +13,7 @@ from deployments.checkpoints.seen import Seen
 from deployments.checkpoints.store import Store
 from lab.clients.consul import ConsulClient
 from lab.clients.jenkins import JenkinsClient
-from lab.errors import CheckFailed
+from lab.errors import CheckFailed, LabError
 from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import retry
@@ -43,7 +43,8 @@ def save(lab: Lab, shells: Mapping[str, Shell], name: str, say: Say) -> Manifest
             saved = Manifest(name, id, lab.name, lab_digest(lab), image, time.time(), parts, told)
             shelf.put(saved)
         except BaseException:
-            store.clear(known)
+            with suppress(LabError):  # why there is none is what is told; the next save clears again
+                store.clear(known)
             raise
     return saved
 
