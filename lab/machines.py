@@ -106,8 +106,9 @@ def shells(lab: Lab) -> dict[str, SshShell]:
     """
     if not ssh_config().exists():
         raise LabError("the lab is not up", try_next=named.up_command())
-    if _of_lab() not in ("", lab.name):
-        raise other_file(_of_lab(), lab)
+    theirs = _of_lab()
+    if theirs not in ("", lab.name):
+        raise other_file(theirs, lab)
     return {node.name: SshShell(node.name, ssh_config()) for node in lab.nodes}
 
 
