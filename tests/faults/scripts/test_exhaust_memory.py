@@ -21,7 +21,6 @@ def exhausted(played: Any, tmp_path: Path, state: str) -> tuple[int, str]:
         folder.mkdir(parents=True)
     (tmp_path / "proc/77/cgroup").write_text("3:cpu:/docker/4d5e\n4:memory:/docker/4d5e\n")
     (group / "memory.usage_in_bytes").write_text("1000\n")
-    played.program("awk", f'exec {Path("/usr/bin/awk")} "$@"')
     played.program("systemd-run")
     played.by_words("docker", {"*State.Pid*": "echo 77", "*OOMKilled*": f"echo {state}"})
     played.clock = 10
