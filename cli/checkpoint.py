@@ -12,7 +12,7 @@ from rich.table import Table
 
 from cli.options import WAIT
 from cli.progress import Progress, say
-from deployments.checkpoints import restoring, saving, shelf, stores
+from deployments.checkpoints import by_provider, restoring, saving, shelf
 from deployments.checkpoints.manifest import Manifest
 from faults.harness import Harness
 from lab import machines, named, owner
@@ -27,7 +27,7 @@ from scenarios import steady
 @click.pass_obj
 def save(lab: Lab, name: str, wait: bool) -> None:
     """Keep the lab as it is now, as the checkpoint NAME; its users wait for a few seconds."""
-    stores.of(lab)
+    by_provider.kind_of(lab)
     shelf.refuse_taken(name)
     shells = machines.shells_of_present(lab)
     progress = Progress()
@@ -49,7 +49,7 @@ def save(lab: Lab, name: str, wait: bool) -> None:
 @click.pass_obj
 def restore(lab: Lab, name: str, wait: bool) -> None:
     """Bring the lab back to the checkpoint NAME; whatever came after it is lost. Other checkpoints stay."""
-    stores.of(lab)
+    by_provider.kind_of(lab)
     shelf.find(name)
     progress = Progress()
     with owner.held(progress, wait=wait):
@@ -68,7 +68,7 @@ def restore(lab: Lab, name: str, wait: bool) -> None:
 @click.pass_obj
 def checkpoints(lab: Lab, form: str) -> None:
     """The checkpoints of this lab: when, how large, which releases users had."""
-    stores.of(lab)
+    by_provider.kind_of(lab)
     found = shelf.all_of_lab(say)
     if form == "json":
         click.echo(json.dumps([one.facts for one in found], indent=2))
@@ -98,7 +98,7 @@ def checkpoint() -> None:
 @click.pass_obj
 def rm(lab: Lab, name: str, wait: bool) -> None:
     """Remove the checkpoint NAME."""
-    kind = stores.of(lab)
+    kind = by_provider.kind_of(lab)
     progress = Progress()
     with owner.held(progress, wait=wait):
         shelf.take_away(name)  # from here on it is none, whatever is left of it on the nodes

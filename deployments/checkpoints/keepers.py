@@ -96,7 +96,7 @@ def each(nodes: Mapping[str, Any], work: Callable[[Any], object]) -> None:
     in_parallel(do, nodes)
 
 
-def require_all(lab: Lab, nodes: Iterable[str]) -> None:
+def _require_all(lab: Lab, nodes: Iterable[str]) -> None:
     """Raises CheckFailed when a node has no container."""
     missing = sorted({node.name for node in lab.nodes} - set(nodes))
     if missing:
@@ -107,7 +107,7 @@ def require_all(lab: Lab, nodes: Iterable[str]) -> None:
 def opened(lab: Lab, client: docker.DockerClient, *, beside: bool = True) -> Iterator[dict[str, Keeper]]:
     """A keeper for each node; `beside` the node's processes, which must then run or be paused."""
     nodes = containers.nodes(lab, client)
-    require_all(lab, nodes)
+    _require_all(lab, nodes)
     made: dict[str, Keeper] = {}
 
     def make(node: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from deployments.checkpoints import manifest, seen, shelf, stores
+from deployments.checkpoints import by_provider, manifest, seen, shelf
 from deployments.checkpoints.manifest import Manifest
 from deployments.checkpoints.store import Weight
 from lab import machines, named
@@ -31,7 +31,7 @@ def restore(lab: Lab, name: str, say: Say) -> Manifest:
     refused = manifest.refusal(saved, lab)
     if refused:
         raise refused
-    kind = stores.of(lab)
+    kind = by_provider.kind_of(lab)
     made_anew = kind.present(lab, say)
     _require_same_image(saved, kind.image_of(lab))
     with kind.opened(lab) as store:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 
-from deployments.checkpoints import seen, shelf, stores
+from deployments.checkpoints import by_provider, seen, shelf
 from deployments.checkpoints.manifest import Manifest, Part, lab_digest
 from deployments.checkpoints.seen import Seen
 from deployments.checkpoints.store import Store
@@ -31,7 +31,7 @@ def save(lab: Lab, shells: Mapping[str, Shell], name: str, say: Say) -> Manifest
     """
     shelf.refuse_taken(name)
     shelf.refuse_unended()
-    kind = stores.of(lab)
+    kind = by_provider.kind_of(lab)
     known = [one.id for one in shelf.all_of_lab(say)]
     image = kind.image_of(lab)
     with kind.opened(lab) as store:

@@ -185,3 +185,25 @@ def test_a_network_that_does_not_start_does_not_stay(virsh_says: Any) -> None:
     with pytest.raises(LabError):
         virsh.start_network("<network/>", "a")
     assert played.calls("net-undefine") == [f"virsh -q -c {virsh.URI} net-undefine a"]
+
+
+def test_the_memory_of_a_machine_is_what_it_has_of_the_host(virsh_says: Any) -> None:
+    virsh_says({"domstate a": "echo paused", "dommemstat a": "echo 'actual 131072'; echo 'rss 40544'"})
+    assert virsh.resident("a") == 40544 * 1024
+
+
+def test_a_machine_that_is_off_has_no_memory(virsh_says: Any) -> None:
+    virsh_says({"domstate a": "echo shut off"})  # which dommemstat refuses
+    assert virsh.resident("a") == 0
+
+
+def test_a_libvirt_that_does_not_say_what_is_free_is_an_error(virsh_says: Any) -> None:
+    virsh_says({f"pool-refresh {virsh.POOL}": "true", f"pool-info --bytes {virsh.POOL}": "echo Name: x"})
+    with pytest.raises(LabError, match="does not say what is free"):
+        virsh.free()
+
+
+def test_a_machine_that_runs_is_not_resumed(virsh_says: Any) -> None:
+    played = virsh_says({"domstate a": "echo running"})
+    assert not virsh.resume("a")
+    assert not any("resume" in call for call in played.calls("virsh"))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from deployments.checkpoints import snapshots, standstill, stores
+from deployments.checkpoints import by_provider, snapshots, standstill
 from deployments.checkpoints.snapshots import PREFIX, Snapshots
 from lab import config, machines, virsh
 from lab.errors import CheckFailed, HostError
@@ -95,46 +94,10 @@ def test_the_clock_is_set_only_on_machines_that_stood_still(monkeypatch: pytest.
 
 
 def test_every_store_knows_how_its_nodes_stand_still() -> None:
-    assert standstill.PAUSING.keys() == stores.STORES.keys()
+    assert standstill.PAUSING.keys() == by_provider.KINDS.keys()
 
 
-@pytest.mark.parametrize("provider", sorted(machines.PROVIDERS.keys() - stores.STORES.keys()))
+@pytest.mark.parametrize("provider", sorted(machines.PROVIDERS.keys() - by_provider.KINDS.keys()))
 def test_machines_that_cannot_be_saved_are_refused_by_name(provider: str) -> None:
     with pytest.raises(HostError, match=provider):
-        stores.of(replace(LAB, provider=provider))
-
-
-# --- the door to libvirt ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def virsh_says(played: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("PATH", str(played.bin))
-
-    def says(answers: dict[str, str]) -> Any:
-        played.by_words("virsh", {f"-q -c {virsh.URI} {words}": lines for words, lines in answers.items()})
-        return played
-
-    return says
-
-
-def test_the_memory_of_a_machine_is_what_it_has_of_the_host(virsh_says: Any) -> None:
-    virsh_says({"domstate a": "echo paused", "dommemstat a": "echo 'actual 131072'; echo 'rss 40544'"})
-    assert virsh.resident("a") == 40544 * 1024
-
-
-def test_a_machine_that_is_off_has_no_memory(virsh_says: Any) -> None:
-    virsh_says({"domstate a": "echo shut off"})  # which dommemstat refuses
-    assert virsh.resident("a") == 0
-
-
-def test_a_libvirt_that_does_not_say_what_is_free_is_an_error(virsh_says: Any) -> None:
-    virsh_says({f"pool-refresh {virsh.POOL}": "true", f"pool-info --bytes {virsh.POOL}": "echo Name: x"})
-    with pytest.raises(virsh.LabError, match="does not say what is free"):
-        virsh.free()
-
-
-def test_a_machine_that_runs_is_not_resumed(virsh_says: Any) -> None:
-    played = virsh_says({"domstate a": "echo running"})
-    assert not virsh.resume("a")
-    assert not any("resume" in call for call in played.calls("virsh"))
+        by_provider.kind_of(replace(LAB, provider=provider))

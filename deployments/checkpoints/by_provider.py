@@ -8,15 +8,15 @@ from deployments.checkpoints import copies, snapshots
 from lab.errors import HostError
 from lab.model import Lab
 
-STORES: dict[str, ModuleType] = {"docker": copies, "libvirt": snapshots}
+KINDS: dict[str, ModuleType] = {"docker": copies, "libvirt": snapshots}
 
 
-def of(lab: Lab) -> ModuleType:
+def kind_of(lab: Lab) -> ModuleType:
     """Raises HostError for a lab whose machines cannot be saved."""
     try:
-        return STORES[lab.provider]
+        return KINDS[lab.provider]
     except KeyError:
         raise HostError(
             f"machines of {lab.provider} cannot be saved, and those of {lab.name} are",
-            try_next=f"a lab file with provider: {' or '.join(STORES)}",
+            try_next=f"a lab file with provider: {' or '.join(KINDS)}",
         ) from None
