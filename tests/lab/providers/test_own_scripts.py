@@ -12,7 +12,7 @@ from lab.providers.own import script
 
 KEY = "ssh-ed25519 AAAAmine bluegreen-lab"
 OTHER = "ssh-ed25519 AAAAother bluegreen-lab"
-REAL = ("awk", "chmod", "head", "mkdir", "tac")
+REAL = ("chmod", "head", "mkdir", "tac")
 HOME = "/var/lib/bluegreen-lab"
 
 
