@@ -19,13 +19,12 @@ from cli.progress import Progress, console
 from deployments import by_hand
 from deployments.checkpoints import shelf
 from lab import config, engine, environment, labs, machines, named, owner, waiting
-from lab.clients.consul import ConsulClient
 from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, of_file
 from lab.model import Lab
 from lab.providers import kvm
 from provisioning import build, provision
 from provisioning.stages import healths
-from scenarios.workshop import progress
+from scenarios.workshop import playing
 
 
 def interrupted() -> str:
@@ -216,8 +215,7 @@ def reset(lab: Lab, wait: bool) -> None:
     shells = machines.shells_of_present(lab)
     say = Progress()
     with owner.held(say, wait=wait):
-        faults.reset(lab, shells, say)
-        progress.forget(ConsulClient(lab))
+        playing.reset(lab, shells, say)
 
 
 cli.add_command(board.board)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
 
-import faults
 from deployments import baseline
 from evidence.probe import Probe
 from evidence.runs import Run
@@ -21,6 +20,7 @@ from lab.model import Lab
 from lab.shell import Shell
 from provisioning import health
 from scenarios.steady import wait_steady
+from scenarios.workshop.playing import reset
 
 RATE = 20.0  # requests a second
 LIMIT = 180.0  # seconds from a fault's heal until the lab must be steady again
@@ -108,7 +108,7 @@ class Soak:
     def _prepare(self) -> None:
         """The baseline, and a first deployment by Jenkins, so that the service is checked and heals."""
         service = self.lab.main_service
-        faults.reset(self.lab, self.shells)
+        reset(self.lab, self.shells)
         jenkins = JenkinsClient(self.lab)
         build = jenkins.build(service.name)
         jenkins.close()

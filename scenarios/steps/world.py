@@ -12,13 +12,13 @@ from evidence import spending
 from evidence.answers import Answer
 from evidence.probe import Probe, Writer
 from evidence.runs import Run
-from faults.harness import reset
 from lab import config, machines, network
 from lab.errors import LabError
 from lab.model import Lab
 from lab.shell import Shell
 from lab.waiting import wait_until
 from scenarios import plugin
+from scenarios.workshop.playing import reset
 
 SETTLED = 25  # answers that must come after the last step, so that its effect was felt
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 import faults
 from deployments.differences import differences
 from lab import named
+from lab.clients.consul import ConsulClient
 from lab.errors import CheckFailed
 from lab.model import Lab
 from lab.shell import Result, Shell
 from lab.waiting import wait_until
+from scenarios.workshop import progress
 from scenarios.workshop.checks import missing
 from scenarios.workshop.looking import Seen, look
 from scenarios.workshop.reading import Step
@@ -84,6 +86,12 @@ def not_begun(lab: Lab, seen: Seen, steps: tuple[Step, ...], step: Step) -> Chec
         last_seen="\n".join(lines),
         try_next=named.command(f"step goto {number}"),
     )
+
+
+def reset(lab: Lab, shells: Mapping[str, Shell], say: Say = lambda _: None) -> None:
+    """The baseline, where no step is done."""
+    faults.reset(lab, shells, say)
+    progress.forget(ConsulClient(lab))
 
 
 def goto(

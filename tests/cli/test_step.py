@@ -12,7 +12,6 @@ import pytest
 
 import cli.step as step_command
 import faults
-from cli import main as lab_command
 from lab import config, environment, machines, network, owner
 from lab.clients import consul as consul_client
 from lab.errors import CheckFailed, HostError
@@ -38,7 +37,7 @@ def lab(command: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, consul: F
     monkeypatch.setenv(environment.LAB, "")
     monkeypatch.setattr(network, "require_present", lambda lab: None)
     monkeypatch.setattr(machines, "shells", lambda lab: {})
-    for module in (step_command, lab_command):
+    for module in (step_command, playing):
         monkeypatch.setattr(module, "ConsulClient", lambda lab: consul)
     monkeypatch.setattr(faults, "reset", lambda *_: None)
     for name in ("check", "solve", "do"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,9 +13,10 @@ from deployments.observed import Observation
 from lab import config, waiting
 from lab.errors import CheckFailed, TimedOut
 from lab.shell import CommandFailed
-from lab.testing import FakeShell, said
+from lab.testing import FakeNotes, FakeShell, said
 from provisioning.health import Seen as Health
-from scenarios.workshop import looking, playing
+from scenarios.steps import world
+from scenarios.workshop import looking, playing, progress
 from scenarios.workshop.looking import Seen
 from scenarios.workshop.reading import Commands, Step, steps
 
@@ -135,3 +137,19 @@ def test_to_go_to_a_step_is_the_baseline_and_each_step_before(
     playing.goto(LAB, lab.shells, STEPS, STEPS[number - 1], say=say, note=lambda n: say(f"note {n}"))
     each = (word for earlier in range(1, number) for word in (f"do {earlier}", f"note {earlier}"))
     assert lab.lines == ["reset", "note 0", *each]
+
+
+@pytest.mark.parametrize(
+    "baseline",
+    [playing.reset, world.at_baseline, world.one_baseline.__wrapped__],  # type: ignore[attr-defined]
+    ids=["a reset", "a scenario's", "a module's"],
+)
+def test_at_the_baseline_no_step_is_done(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, baseline: Callable[..., None]
+) -> None:
+    notes = FakeNotes()
+    progress.note(notes, STEPS, 2)
+    monkeypatch.setattr(playing, "ConsulClient", lambda _: notes)
+    monkeypatch.setattr(faults, "reset", lambda *_: None)
+    baseline(LAB, lab.shells)
+    assert progress.done(notes, STEPS) == 0
