@@ -1,4 +1,4 @@
-"""The disk of a host, and what this machine needs to make one."""
+"""What a host is started from, and what this machine needs to make it."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.errors import HostError, LabError
-from tests.hosts.machine import USER, Host, has
+from tests.hosts.machine import USER, VIRTUAL, Host, has
 
 MAKE_DISK = Path(__file__).with_name("make-disk")
 PROGRAMS = {
-    "qemu-system-x86_64": "qemu-system-x86",
     "debootstrap": "debootstrap",
     "mke2fs": "e2fsprogs",
     "ssh": "openssh-client",
     "git": "git",
     "unshare": "util-linux",
 }
+QEMU = {"qemu-system-x86_64": "qemu-system-x86"}
 
 
-def missing() -> list[str]:
-    return sorted(package for program, package in PROGRAMS.items() if not has(program))
+def missing(host: Host) -> list[str]:
+    programs = {**PROGRAMS, **(QEMU if host.kind == VIRTUAL else {})}
+    return sorted(package for program, package in programs.items() if not has(program))
 
 
-def install_missing() -> None:
+def install_missing(host: Host) -> None:
     """Install what is not here, after a yes. LAB_YES=1 is a yes."""
-    packages = missing()
+    packages = missing(host)
     if not packages:
         return
     if not has("apt-get"):
@@ -59,13 +60,14 @@ def _as_root(command: Sequence[str]) -> None:
         raise LabError(f"this failed: {shlex.join(words)}")
 
 
-def make(host: Host) -> None:
-    """A new disk, with a key of its own; the old one is gone."""
-    install_missing()
+def make(host: Host, packages: Sequence[str]) -> None:
+    """A new disk, with a key of its own, `packages` and the host's own; the old one is gone."""
+    install_missing(host)
     ask(f"make the disk of {host.name} with debootstrap")
     _new_key(host)
     _lay_out_extra(host)
-    _as_root(["nice", str(MAKE_DISK), host.suite, str(host.folder), USER, *host.packages])
+    words = ["nice", str(MAKE_DISK), host.suite, str(host.folder), host.kind, USER]
+    _as_root([*words, *packages, *host.packages])
 
 
 def _new_key(host: Host) -> None:

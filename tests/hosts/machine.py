@@ -1,10 +1,9 @@
-"""A host: a Debian in a virtual machine that QEMU runs, reached over SSH on 127.0.0.1 alone."""
+"""A host: a Debian that is not this machine, reached over SSH on 127.0.0.1 alone."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -15,18 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab.errors import HostError, LabError
-from lab.waiting import wait_until
+from lab.errors import LabError
 
 ROOT = Path(__file__).parents[2]
 USER = "user"
-MEMORY = os.environ.get("HOSTS_MEMORY") or "7168M"
-CPUS = os.environ.get("HOSTS_CPUS") or "2"
-KERNEL_LINE = b"Linux version"
-KVM, EMULATION = "kvm", "tcg,thread=multi,tb-size=1024"
-KVM_SECONDS = 20  # for a first line of the kernel
-BOOT_SECONDS = {KVM: 60, EMULATION: 300}
-OFF_SECONDS = 90
+VIRTUAL, CONTAINER = "virtual", "container"
+BARE = ("git", "make")
+WITH_ENGINE = (*BARE, "docker.io", "vagrant")
 CIPHER = "aes128-ctr"  # the fastest one under emulation
 
 
@@ -37,6 +31,7 @@ class Host:
     name: str
     suite: str
     packages: tuple[str, ...]
+    kind: str  # VIRTUAL: a kernel of its own; CONTAINER: this machine's kernel, at its speed
 
     @property
     def folder(self) -> Path:
@@ -49,8 +44,10 @@ class Host:
 HOSTS = {
     host.name: host
     for host in (
-        Host("debian-12", "bookworm", ("git", "make", "docker.io", "vagrant")),
-        Host("debian-13", "trixie", ("git", "make")),
+        Host("debian-12", "bookworm", WITH_ENGINE, VIRTUAL),
+        Host("debian-13", "trixie", BARE, VIRTUAL),
+        Host("debian-12-container", "bookworm", WITH_ENGINE, CONTAINER),
+        Host("debian-13-container", "trixie", BARE, CONTAINER),
     )
 }
 
@@ -65,113 +62,10 @@ class Done:
     seconds: float
 
 
-# --- power ---------------------------------------------------------------------------------------------
-
-
-def is_on(host: Host) -> bool:
-    return _pid(host) is not None
-
-
-def boot(host: Host) -> str:
-    """Start the machine and wait for SSH; returns how it runs: kvm or tcg."""
-    if not host.file("disk.img").is_file():
-        raise HostError(f"{host.name} has no disk", try_next=f"tests/hosts/host {host.name} disk")
-    accelerators = [EMULATION] if is_on(host) else _accelerators()
-    for accelerator in accelerators:
-        if not is_on(host):
-            _start(host, accelerator)
-        if accelerator == KVM and not _kernel_speaks(host):
-            print("KVM is here, but a Debian kernel does not start on it: emulation", flush=True)
-            off(host, at_once=True)
-            continue
-        wait_until(
-            lambda: _answers(host), BOOT_SECONDS[accelerator], f"SSH of {host.name}",
-            evidence=lambda: host.file("serial.log").read_text(errors="replace")[-2000:],
-        )  # fmt: skip
-        return host.file("accelerator").read_text().split(",")[0]
-    raise LabError(f"{host.name} did not start", try_next=f"less {host.file('serial.log')}")
-
-
-def _accelerators() -> list[str]:
-    said = os.environ.get("HOSTS_ACCEL")
-    if said:
-        return [KVM if said == KVM else EMULATION]
-    return [KVM, EMULATION] if os.access("/dev/kvm", os.R_OK | os.W_OK) else [EMULATION]
-
-
-def _start(host: Host, accelerator: str) -> None:
-    port = _free_port()
-    host.file("serial.log").unlink(missing_ok=True)
-    host.file("port").write_text(str(port))
-    host.file("accelerator").write_text(accelerator)
-    subprocess.run(_qemu(host, accelerator, port), check=True, stdin=subprocess.DEVNULL)
-
-
-def _qemu(host: Host, accelerator: str, port: int) -> list[str]:
-    def quoted(name: str) -> str:
-        return str(host.file(name)).replace(",", ",,")  # QEMU's own way to write a comma
-
-    return [
-        *("nice", "qemu-system-x86_64", "-name", host.name, "-accel", accelerator, "-cpu", "max"),
-        *("-smp", CPUS, "-m", MEMORY),
-        *("-kernel", str(host.file("vmlinuz")), "-initrd", str(host.file("initrd.img"))),
-        *("-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0"),
-        *("-drive", f"file={quoted('disk.img')},format=raw,if=virtio,cache=unsafe"),
-        *("-nic", f"user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:{port}-:22"),
-        *("-device", "virtio-rng-pci", "-display", "none", "-monitor", "none"),
-        *("-serial", f"file:{host.file('serial.log')}"),
-        *("-pidfile", str(host.file("pid")), "-daemonize"),
-    ]
-
-
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as asked:
         asked.bind(("127.0.0.1", 0))
         return int(asked.getsockname()[1])
-
-
-def _kernel_speaks(host: Host) -> bool:
-    deadline = time.monotonic() + KVM_SECONDS
-    while time.monotonic() < deadline:
-        if KERNEL_LINE in host.file("serial.log").read_bytes():
-            return True
-        time.sleep(0.5)
-    return False
-
-
-def _answers(host: Host) -> bool:
-    if not is_on(host):
-        raise LabError("QEMU ended")
-    return subprocess.run([*ssh(host), "true"], capture_output=True, check=False).returncode == 0
-
-
-def off(host: Host, *, at_once: bool = False) -> None:
-    """Shut the machine down, or cut its power; nothing to do when it is off."""
-    if is_on(host) and not at_once:
-        subprocess.run([*ssh(host, "root"), "systemctl poweroff"], capture_output=True, check=False)
-        at_once = not _ended(host, OFF_SECONDS)
-    if at_once and (pid := _pid(host)) is not None:
-        os.kill(pid, signal.SIGTERM)
-        if not _ended(host, OFF_SECONDS):
-            raise LabError(f"QEMU of {host.name} does not end", try_next=f"kill -9 {pid}")
-    host.file("pid").unlink(missing_ok=True)
-
-
-def _ended(host: Host, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while is_on(host) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    return not is_on(host)
-
-
-def _pid(host: Host) -> int | None:
-    """The process that runs this machine: the number in its file, if that is still a QEMU with its disk."""
-    try:
-        pid = int(host.file("pid").read_text())
-        words = Path(f"/proc/{pid}/cmdline").read_text()
-    except (OSError, ValueError):
-        return None
-    return pid if str(host.folder) in words else None
 
 
 # --- SSH -----------------------------------------------------------------------------------------------
@@ -185,6 +79,10 @@ def ssh(host: Host, login: str = USER) -> list[str]:
         *("-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={host.file('known_hosts')}"),
         *("-o", "LogLevel=ERROR", "-o", "ServerAliveInterval=60", f"{login}@127.0.0.1"),
     ]
+
+
+def answers(host: Host) -> bool:
+    return subprocess.run([*ssh(host), "true"], capture_output=True, check=False).returncode == 0
 
 
 def type_on(

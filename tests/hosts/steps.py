@@ -12,12 +12,13 @@ from pathlib import Path
 
 from lab.errors import HostError, LabError
 from provisioning.build.artifacts import cache_root
-from tests.hosts import disk, machine, record
-from tests.hosts.machine import ROOT, Done, Host
+from tests.hosts import contained, disk, machine, record, virtual
+from tests.hosts.machine import CONTAINER, ROOT, VIRTUAL, Done, Host
 
 GUEST = Path(__file__).with_name("guest")
 CHECKOUT = "bluegreen-lab"
 NODE_IMAGE = "bluegreen-lab/node:latest"
+KINDS = {VIRTUAL: virtual, CONTAINER: contained}
 SLOW = "10"  # LAB_PATIENCE under emulation
 HINT = re.compile(r"try next:\s+(sudo usermod -aG docker \S+)")
 PYTEST = ".venv/bin/pytest -v -p no:cacheprovider"
@@ -77,20 +78,20 @@ TYPED: dict[str, tuple[Typed, ...]] = {
 
 
 def make_disk(host: Host) -> str:
-    """debootstrap, a kernel, sshd, a user; an old disk is gone."""
-    machine.off(host, at_once=True)
-    disk.make(host)
+    """debootstrap, sshd, a user, and a kernel where it has its own; an old disk is gone."""
+    kind = KINDS[host.kind]
+    kind.off(host, at_once=True)
+    disk.make(host, kind.PACKAGES)
+    kind.made(host)
     record.save(host, record.Record())
     return ""
 
 
 def boot(host: Host) -> str:
-    """Start it (KVM where a Debian kernel runs on it, else emulation) and wait for SSH."""
-    disk.install_missing()
-    accelerator = machine.boot(host)
-    how = "KVM" if accelerator == machine.KVM else "QEMU's emulation"
-    facts = {"runs on": f"{how}, {machine.CPUS} processors, {machine.MEMORY}"}
-    record.save(host, record.load(host).with_facts(facts))
+    """Start it and wait for SSH."""
+    disk.install_missing(host)
+    how = KINDS[host.kind].boot(host)
+    record.save(host, record.load(host).with_facts({"runs on": how}))
     return ""
 
 
@@ -147,7 +148,7 @@ def left(host: Host) -> str:
 
 def off(host: Host) -> str:
     """Shut it down. Its disk stays."""
-    machine.off(host)
+    KINDS[host.kind].off(host)
     return ""
 
 
@@ -155,8 +156,7 @@ def off(host: Host) -> str:
 
 
 def _patience(host: Host) -> str:
-    emulated = host.file("accelerator").read_text() != machine.KVM
-    return os.environ.get("LAB_PATIENCE") or (SLOW if emulated else "1")
+    return os.environ.get("LAB_PATIENCE") or (SLOW if KINDS[host.kind].is_slow(host) else "1")
 
 
 def _type(host: Host, command: str) -> Done:

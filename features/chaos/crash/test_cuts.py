@@ -55,6 +55,9 @@ UP, DOWN = (LAB, "up"), (LAB, "down")
 # What `up` finds in the cache: without it, it is built again. Another lab that is up keeps the images it has.
 IMAGES = f"docker images -q --filter label={MARK}={SHARED} | xargs -r docker rmi -f"
 PROGRAM = f"rm -r {shlex.quote(str(cache_root()))}/artifacts/registrator-*"
+REMOVE = (LAB, "checkpoint", "rm", "cut")
+# A save that ended before its cut has made the checkpoint; 2 says that there is none.
+NO_CHECKPOINT = ("bash", "-c", f"{shlex.join(REMOVE)} || [ $? = 2 ]")
 
 
 def without(removed: str) -> tuple[str, ...]:
@@ -76,10 +79,8 @@ CUTS = {
     "up from nothing": Cut(UP, 50, before=DOWN),
     "up that builds images": Cut(UP, 90, before=without(IMAGES)),
     "up that builds a program": Cut(UP, 20, before=without(PROGRAM)),
-    "save": Cut((LAB, "save", "cut"), 7, after=(LAB, "checkpoint", "rm", "cut")),
-    "restore": Cut(
-        (LAB, "restore", "cut"), 25, before=(LAB, "save", "cut"), after=(LAB, "checkpoint", "rm", "cut")
-    ),
+    "save": Cut((LAB, "save", "cut"), 7, between=NO_CHECKPOINT, after=REMOVE),
+    "restore": Cut((LAB, "restore", "cut"), 25, before=(LAB, "save", "cut"), after=REMOVE),
     "step": Cut((LAB, "step", "goto", "3"), 15),
     "down": Cut(DOWN, 8, after=UP),
 }
