@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts import disk, steps
+from lab.errors import HostError, LabError
+from tests.hosts import contained, disk, machine, steps, virtual
 from tests.hosts.machine import Done
 from tests.hosts.steps import Typed
 
@@ -44,3 +45,51 @@ def test_the_steps_that_others_need_come_first() -> None:
 )
 def test_a_file_goes_where_it_was_or_where_it_is_said(said: str, pairs: list[tuple[str, str]]) -> None:
     assert disk.extra_files(said) == [(Path(source), Path(place)) for source, place in pairs]
+
+
+def test_every_host_is_of_a_kind_that_starts_and_stops_it() -> None:
+    for host in machine.HOSTS.values():
+        assert {"PACKAGES", "made", "is_slow", "boot", "off"} <= vars(steps.KINDS[host.kind]).keys()
+
+
+def test_only_a_virtual_machine_needs_qemu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "has", lambda program: False)
+    needed = {host.kind: disk.missing(host) for host in machine.HOSTS.values()}
+    assert "qemu-system-x86" in needed[machine.VIRTUAL]
+    assert set(needed[machine.VIRTUAL]) - set(needed[machine.CONTAINER]) == {"qemu-system-x86"}
+
+
+def test_only_emulation_is_slow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    host = machine.HOSTS["debian-12"]
+    host.folder.mkdir(parents=True)
+    for accelerator in (virtual.KVM, virtual.EMULATION):
+        host.file("accelerator").write_text(accelerator)
+        assert virtual.is_slow(host) == (accelerator == virtual.EMULATION)
+    assert not contained.is_slow(machine.HOSTS["debian-12-container"])
+
+
+def test_a_container_that_was_never_made_is_told_with_what_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(*words: str) -> str:
+        if words[0] == "image":
+            raise LabError("docker image failed", last_seen="No such image")
+        return ""
+
+    monkeypatch.setattr(contained, "_docker", nothing)
+    with pytest.raises(HostError) as caught:
+        contained.boot(machine.HOSTS["debian-13-container"])
+    assert caught.value.try_next == "tests/hosts/host debian-13-container disk"
+
+
+def test_what_a_kernel_has_is_asked_only_where_it_is_the_host_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed: list[str] = []
+
+    def type_(_host: machine.Host, command: str) -> Done:
+        typed.append(command)
+        return done("netem")
+
+    monkeypatch.setattr(steps, "_type", type_)
+    line = Typed("tc qdisc show", "netem", of_kernel=True)
+    for name in ("debian-13", "debian-13-container"):
+        assert not steps.type_all(machine.HOSTS[name], (line,))
+    assert typed == [line.command]

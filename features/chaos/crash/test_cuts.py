@@ -12,7 +12,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +84,14 @@ CUTS = {
     "step": Cut((LAB, "step", "goto", "3"), 15),
     "down": Cut(DOWN, 8, after=UP),
 }
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """A shell's job in the background ignores Ctrl-C, and so does all that it starts."""
+    before = signal.signal(INTERRUPT, signal.default_int_handler)
+    yield
+    signal.signal(INTERRUPT, before)
 
 
 def cut(words: tuple[str, ...], moment: float, how: signal.Signals) -> int | None:
