@@ -66,7 +66,15 @@ def make(host: Host, packages: Sequence[str]) -> None:
     ask(f"make the disk of {host.name} with debootstrap")
     _new_key(host)
     _lay_out_extra(host)
-    words = ["nice", str(MAKE_DISK), host.suite, str(host.folder), host.kind, USER]
+    words = [
+        "nice",
+        str(MAKE_DISK),
+        host.suite,
+        str(host.folder),
+        host.kind,
+        host.engine_of or host.suite,
+        USER,
+    ]
     _as_root([*words, *packages, *host.packages])
 
 

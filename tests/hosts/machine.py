@@ -32,6 +32,7 @@ class Host:
     suite: str
     packages: tuple[str, ...]
     kind: str  # VIRTUAL: a kernel of its own; CONTAINER: this machine's kernel, at its speed
+    engine_of: str = ""  # a later suite, whose engine is there before its user types anything
 
     @property
     def folder(self) -> Path:
@@ -48,6 +49,7 @@ HOSTS = {
         Host("debian-13", "trixie", BARE, VIRTUAL),
         Host("debian-12-container", "bookworm", WITH_ENGINE, CONTAINER),
         Host("debian-13-container", "trixie", BARE, CONTAINER),
+        Host("debian-13-newer-engine", "trixie", BARE, CONTAINER, engine_of="forky"),
     )
 }
 
