@@ -33,9 +33,10 @@ def main(name: str, steps: tuple[str, ...]) -> None:
         for host in chosen:
             play(host, steps or tuple(STEPS))
     records = {host.name: record.load(host) for host in HOSTS.values()}
-    click.echo("\n" + record.table(records))
+    table = record.table(records, STEPS)
+    click.echo("\n" + table)
     if name in ("all", "table"):
-        record.write(PAGE, record.table(records))
+        record.write(PAGE, table)
     sys.exit(record.exit_code([record.load(host) for host in chosen]))
 
 

@@ -55,18 +55,14 @@ def save(host: Host, record: Record) -> None:
     host.file("record.json").write_text(json.dumps(asdict(record), indent=2, ensure_ascii=False) + "\n")
 
 
-def table(records: Mapping[str, Record]) -> str:
-    """Markdown: one column a host, its facts and then its steps."""
+def table(records: Mapping[str, Record], order: Iterable[str]) -> str:
+    """Markdown: one column a host, its facts and then its steps, in that order."""
     names = [name for name, record in records.items() if record.steps]
-    steps = _ordered(records[name].steps for name in names)
+    steps = [step for step in order if any(step in records[name].steps for name in names)]
     rows = [["", *names], ["---"] * (len(names) + 1)]
     rows += [[fact, *(records[name].facts.get(fact, "") for name in names)] for fact in FACTS]
     rows += [[f"`{step}`", *(_cell(records[name].steps.get(step)) for name in names)] for step in steps]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _ordered(each: Iterable[Iterable[str]]) -> list[str]:
-    return list(dict.fromkeys(name for names in each for name in names))
 
 
 def _cell(step: Step | None) -> str:

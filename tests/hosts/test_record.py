@@ -18,19 +18,23 @@ def test_lines_that_are_not_facts_are_left_out() -> None:
 
 
 def test_the_table_has_a_column_for_each_host_that_was_seen() -> None:
-    shown = record.table({"debian-12": Record(), "debian-13": seen(Step("up", 61.2, True, "", "2026-01-02"))})
+    shown = record.table(
+        {"debian-12": Record(), "debian-13": seen(Step("up", 61.2, True, "", "2026-01-02"))}, ["up"]
+    )
     assert shown.splitlines()[0] == "|  | debian-13 |"
     assert "| kernel | 6.12 |" in shown
     assert "| `up` | 61 s, ok (2026-01-02) |" in shown
 
 
 def test_a_step_that_failed_is_said_with_what_failed() -> None:
-    shown = record.table({"debian-13": seen(Step("up", 5, False, "`make lab-up`: exit 4", "2026-01-02"))})
+    shown = record.table(
+        {"debian-13": seen(Step("up", 5, False, "`make lab-up`: exit 4", "2026-01-02"))}, ["up"]
+    )
     assert "| `up` | 5 s, failed: `make lab-up`: exit 4 (2026-01-02) |" in shown
 
 
 def test_a_step_that_only_another_host_did_was_not_run() -> None:
-    shown = record.table({"a": seen(Step("up", 1, True)), "b": seen(Step("down", 1, True))})
+    shown = record.table({"a": seen(Step("up", 1, True)), "b": seen(Step("down", 1, True))}, ["up", "down"])
     assert sum("not run" in line for line in shown.splitlines()) == 2
 
 
@@ -44,3 +48,8 @@ def test_only_what_is_between_the_marks_is_written_anew(tmp_path: Path) -> None:
 def test_a_failed_step_fails_the_whole() -> None:
     assert record.exit_code([seen(Step("up", 1, True))]) == 0
     assert record.exit_code([seen(Step("up", 1, True)), seen(Step("heal", 1, False))]) == 1
+
+
+def test_the_steps_stand_in_their_own_order_whichever_host_did_them() -> None:
+    shown = record.table({"a": seen(Step("off", 1, True)), "b": seen(Step("up", 1, True))}, ["up", "off"])
+    assert [line.split("`")[1] for line in shown.splitlines() if "`" in line] == ["up", "off"]
