@@ -13,7 +13,7 @@ PACKAGES = ("dbus",)
 MARK = "bluegreen-lab.host"
 BOOT_SECONDS = 60
 OFF_SECONDS = 30
-# What a node's container needs, and has none to give on from otherwise.
+# An engine gives its containers only what it has itself: so this is what the lab's nodes need.
 RIGHTS = (
     *("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN"),
     *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
