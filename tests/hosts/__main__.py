@@ -7,6 +7,7 @@ import time
 
 import click
 
+from lab import engine
 from lab.errors import LabError
 from tests.hosts import record
 from tests.hosts.machine import HOSTS, ROOT, Host
@@ -29,7 +30,9 @@ def main(name: str, steps: tuple[str, ...]) -> None:
     HOSTS_FILES, what the disk takes over from this machine: "FILE" or "FILE:PLACE", white space between them.
     """
     chosen = list(HOSTS.values()) if name in ("all", "table") else [HOSTS[name]]
+    engine.adopt_environment()
     if name != "table":
+        refuse_other_engine()
         for host in chosen:
             play(host, steps or tuple(STEPS))
     records = {host.name: record.load(host) for host in HOSTS.values()}
@@ -38,6 +41,15 @@ def main(name: str, steps: tuple[str, ...]) -> None:
     if name in ("all", "table"):
         record.write(PAGE, table)
     sys.exit(record.exit_code([record.load(host) for host in chosen]))
+
+
+def refuse_other_engine() -> None:
+    """Ends the command where this machine's own engine is not the one that would be spoken to."""
+    try:
+        engine.require_here()
+    except LabError as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)
 
 
 def play(host: Host, steps: tuple[str, ...]) -> Record:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from lab.errors import HostError, LabError
 from lab.waiting import wait_until
+from tests.hosts import disk
 from tests.hosts.machine import Host, answers, free_port
 
 PACKAGES = ("dbus",)
@@ -37,8 +38,9 @@ def _docker(*words: str) -> str:
     return done.stdout.strip()
 
 
-def made(host: Host) -> None:
-    """What make-disk left becomes an image; an old container is gone, with all its volumes."""
+def make(host: Host) -> None:
+    """A new image, of what make-disk leaves; an old container is gone, with all its volumes."""
+    disk.make(host, PACKAGES)
     for container in _containers(host):
         _docker("rm", "-f", "-v", container)
     archive = host.file("root.tar")

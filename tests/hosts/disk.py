@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lab import environment
 from lab.errors import HostError, LabError
 from tests.hosts.machine import USER, VIRTUAL, Host, has
 
@@ -66,16 +67,9 @@ def make(host: Host, packages: Sequence[str]) -> None:
     ask(f"make the disk of {host.name} with debootstrap")
     _new_key(host)
     _lay_out_extra(host)
-    words = [
-        "nice",
-        str(MAKE_DISK),
-        host.suite,
-        str(host.folder),
-        host.kind,
-        host.engine_of or host.suite,
-        USER,
-    ]
-    _as_root([*words, *packages, *host.packages])
+    engine = host.engine_of or host.suite
+    words = (str(MAKE_DISK), host.suite, str(host.folder), host.kind, engine, USER)
+    _as_root(["nice", *words, *packages, *host.packages])
 
 
 def _new_key(host: Host) -> None:
@@ -98,7 +92,7 @@ def _lay_out_extra(host: Host) -> None:
     extra = host.file("extra")
     shutil.rmtree(extra, ignore_errors=True)
     extra.mkdir()
-    for source, place in extra_files(os.environ.get("HOSTS_FILES", "")):
+    for source, place in extra_files(environment.given().get("HOSTS_FILES", "")):
         if not (source.is_file() and place.is_absolute()):
             raise HostError(f"HOSTS_FILES: {source}:{place} is not FILE or FILE:PLACE, with the whole path")
         target = extra / place.relative_to("/")

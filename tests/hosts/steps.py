@@ -86,8 +86,7 @@ def make_disk(host: Host) -> str:
     """debootstrap, sshd, a user, and a kernel where it has its own; an old disk is gone."""
     kind = KINDS[host.kind]
     kind.off(host, at_once=True)
-    disk.make(host, kind.PACKAGES)
-    kind.made(host)
+    kind.make(host)
     record.save(host, record.Record())
     return ""
 

@@ -49,7 +49,7 @@ def test_a_file_goes_where_it_was_or_where_it_is_said(said: str, pairs: list[tup
 
 def test_every_host_is_of_a_kind_that_starts_and_stops_it() -> None:
     for host in machine.HOSTS.values():
-        assert {"PACKAGES", "made", "is_slow", "boot", "off"} <= vars(steps.KINDS[host.kind]).keys()
+        assert {"make", "is_slow", "boot", "off"} <= vars(steps.KINDS[host.kind]).keys()
 
 
 def test_only_a_virtual_machine_needs_qemu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,10 @@ import subprocess
 import time
 from pathlib import Path
 
+from lab import environment
 from lab.errors import HostError, LabError
 from lab.waiting import wait_until
+from tests.hosts import disk
 from tests.hosts.machine import Host, answers, free_port, ssh
 
 PACKAGES = ("linux-image-amd64",)
@@ -22,8 +24,9 @@ BOOT_SECONDS = {KVM: 60, EMULATION: 300}
 OFF_SECONDS = 90
 
 
-def made(host: Host) -> None:
-    """make-disk left the disk and the kernel where `boot` finds them."""
+def make(host: Host) -> None:
+    """A new disk, with its kernel and initrd beside it."""
+    disk.make(host, PACKAGES)
 
 
 def is_slow(host: Host) -> bool:
@@ -56,7 +59,7 @@ def boot(host: Host) -> str:
 
 
 def _accelerators() -> list[str]:
-    said = os.environ.get("HOSTS_ACCEL")
+    said = environment.given().get("HOSTS_ACCEL")
     if said:
         return [KVM if said == KVM else EMULATION]
     return [KVM, EMULATION] if os.access("/dev/kvm", os.R_OK | os.W_OK) else [EMULATION]
