@@ -48,8 +48,8 @@ def make(host: Host) -> None:
     archive.unlink()
 
 
-def is_slow(host: Host) -> bool:
-    return False
+def patience(host: Host) -> int:
+    return 1
 
 
 def is_on(host: Host) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab import environment
 from lab.errors import HostError, LabError
-from tests.hosts.machine import USER, VIRTUAL, Host, has
+from tests.hosts.machine import USER, USER_MODE, VIRTUAL, Host, has
 
 MAKE_DISK = Path(__file__).with_name("make-disk")
 PROGRAMS = {
@@ -22,12 +22,17 @@ PROGRAMS = {
     "git": "git",
     "unshare": "util-linux",
 }
-QEMU = {"qemu-system-x86_64": "qemu-system-x86"}
+PROGRAMS_OF_KIND = {
+    VIRTUAL: {"qemu-system-x86_64": "qemu-system-x86"},
+    USER_MODE: {"vde_plug": "vdeplug libvdeplug-slirp"},
+}
 
 
 def missing(host: Host) -> list[str]:
-    programs = {**PROGRAMS, **(QEMU if host.kind == VIRTUAL else {})}
-    return sorted(package for program, package in programs.items() if not has(program))
+    programs = {**PROGRAMS, **PROGRAMS_OF_KIND.get(host.kind, {})}
+    return sorted(
+        package for program, packages in programs.items() if not has(program) for package in packages.split()
+    )
 
 
 def install_missing(host: Host) -> None:
@@ -40,8 +45,8 @@ def install_missing(host: Host) -> None:
             "this is not Debian or Ubuntu", try_next="install what these packages hold: " + " ".join(packages)
         )
     ask(f"install {' '.join(packages)}")
-    _as_root(["apt-get", "update"])
-    _as_root(["apt-get", "install", "-y", "--no-install-recommends", *packages])
+    as_root(["apt-get", "update"])
+    as_root(["apt-get", "install", "-y", "--no-install-recommends", *packages])
 
 
 def ask(what: str) -> None:
@@ -55,7 +60,8 @@ def ask(what: str) -> None:
         raise HostError("nothing was changed")
 
 
-def _as_root(command: Sequence[str]) -> None:
+def as_root(command: Sequence[str]) -> None:
+    """Raises LabError when it fails."""
     words = list(command) if os.geteuid() == 0 else ["sudo", *command]
     if subprocess.run(words, check=False).returncode != 0:
         raise LabError(f"this failed: {shlex.join(words)}")
@@ -66,10 +72,10 @@ def make(host: Host, packages: Sequence[str]) -> None:
     install_missing(host)
     ask(f"make the disk of {host.name} with debootstrap")
     _new_key(host)
-    _lay_out_extra(host)
+    lay_out_extra(host.file("extra"))
     engine = host.engine_of or host.suite
     words = (str(MAKE_DISK), host.suite, str(host.folder), host.kind, engine, USER)
-    _as_root(["nice", *words, *packages, *host.packages])
+    as_root(["nice", *words, *packages, *host.packages])
 
 
 def _new_key(host: Host) -> None:
@@ -88,10 +94,10 @@ def extra_files(said: str) -> list[tuple[Path, Path]]:
     return [(Path(source), Path(place or source)) for source, _, place in pairs]
 
 
-def _lay_out_extra(host: Host) -> None:
-    extra = host.file("extra")
+def lay_out_extra(extra: Path) -> None:
+    """HOSTS_FILES below this folder, as they will lie in the guest."""
     shutil.rmtree(extra, ignore_errors=True)
-    extra.mkdir()
+    extra.mkdir(parents=True)
     for source, place in extra_files(environment.given().get("HOSTS_FILES", "")):
         if not (source.is_file() and place.is_absolute()):
             raise HostError(f"HOSTS_FILES: {source}:{place} is not FILE or FILE:PLACE, with the whole path")

@@ -18,7 +18,9 @@ from lab.errors import LabError
 
 ROOT = Path(__file__).parents[2]
 USER = "user"
-VIRTUAL, CONTAINER = "virtual", "container"
+VIRTUAL, USER_MODE, CONTAINER = "virtual", "user-mode", "container"
+MEMORY = os.environ.get("HOSTS_MEMORY") or "7168M"
+CPUS = os.environ.get("HOSTS_CPUS") or "2"
 BARE = ("git", "make")
 WITH_ENGINE = (*BARE, "docker.io", "vagrant")
 CIPHER = "aes128-ctr"  # the fastest one under emulation
@@ -31,7 +33,7 @@ class Host:
     name: str
     suite: str
     packages: tuple[str, ...]
-    kind: str  # VIRTUAL: a kernel of its own; CONTAINER: this machine's kernel, at its speed
+    kind: str  # VIRTUAL, USER_MODE: a kernel of its own; CONTAINER: this machine's kernel, at its speed
     engine_of: str = ""  # a later suite, whose engine is there before its user types anything
 
     @property
@@ -47,6 +49,8 @@ HOSTS = {
     for host in (
         Host("debian-12", "bookworm", WITH_ENGINE, VIRTUAL),
         Host("debian-13", "trixie", BARE, VIRTUAL),
+        Host("debian-12-user-mode", "bookworm", WITH_ENGINE, USER_MODE),
+        Host("debian-13-user-mode", "trixie", BARE, USER_MODE),
         Host("debian-12-container", "bookworm", WITH_ENGINE, CONTAINER),
         Host("debian-13-container", "trixie", BARE, CONTAINER),
         Host("debian-13-newer-engine", "trixie", BARE, CONTAINER, engine_of="forky"),

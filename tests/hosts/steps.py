@@ -12,14 +12,13 @@ from pathlib import Path
 
 from lab.errors import HostError, LabError
 from provisioning.build.artifacts import cache_root
-from tests.hosts import contained, disk, machine, record, virtual
-from tests.hosts.machine import CONTAINER, ROOT, VIRTUAL, Done, Host
+from tests.hosts import contained, disk, machine, record, user_mode, virtual
+from tests.hosts.machine import CONTAINER, ROOT, USER_MODE, VIRTUAL, Done, Host
 
 GUEST = Path(__file__).with_name("guest")
 CHECKOUT = "bluegreen-lab"
 NODE_IMAGE = "bluegreen-lab/node:latest"
-KINDS = {VIRTUAL: virtual, CONTAINER: contained}
-SLOW = "10"  # LAB_PATIENCE under emulation
+KINDS = {VIRTUAL: virtual, USER_MODE: user_mode, CONTAINER: contained}
 HINT = re.compile(r"try next:\s+(sudo usermod -aG docker \S+)")
 PYTEST = ".venv/bin/pytest -v -p no:cacheprovider"
 A_FAULT = "features/chaos/test_every_fault.py::test_a_fault_bites_and_ends"
@@ -160,7 +159,7 @@ def off(host: Host) -> str:
 
 
 def _patience(host: Host) -> str:
-    return os.environ.get("LAB_PATIENCE") or (SLOW if KINDS[host.kind].is_slow(host) else "1")
+    return os.environ.get("LAB_PATIENCE") or str(KINDS[host.kind].patience(host))
 
 
 def _type(host: Host, command: str) -> Done:
@@ -171,7 +170,7 @@ def _type(host: Host, command: str) -> Done:
 
 def type_all(host: Host, lines: tuple[Typed, ...]) -> str:
     """Type each line, also when one before it failed; returns what failed."""
-    asked = [line for line in lines if host.kind == VIRTUAL or not line.of_kernel]
+    asked = [line for line in lines if host.kind != CONTAINER or not line.of_kernel]
     found = [(line.command, line.fault(_type(host, line.command))) for line in asked]
     return "; ".join(f"`{command}`: {fault}" for command, fault in found if fault)
 

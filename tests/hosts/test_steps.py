@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from lab.errors import HostError, LabError
-from tests.hosts import contained, disk, machine, steps, virtual
+from tests.hosts import contained, disk, machine, process, steps, user_mode, virtual
 from tests.hosts.machine import Done
 from tests.hosts.steps import Typed
 
@@ -49,24 +51,51 @@ def test_a_file_goes_where_it_was_or_where_it_is_said(said: str, pairs: list[tup
 
 def test_every_host_is_of_a_kind_that_starts_and_stops_it() -> None:
     for host in machine.HOSTS.values():
-        assert {"make", "is_slow", "boot", "off"} <= vars(steps.KINDS[host.kind]).keys()
+        assert {"make", "patience", "boot", "off"} <= vars(steps.KINDS[host.kind]).keys()
 
 
-def test_only_a_virtual_machine_needs_qemu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_kind_needs_what_runs_it_and_nothing_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "has", lambda program: False)
-    needed = {host.kind: disk.missing(host) for host in machine.HOSTS.values()}
-    assert "qemu-system-x86" in needed[machine.VIRTUAL]
-    assert set(needed[machine.VIRTUAL]) - set(needed[machine.CONTAINER]) == {"qemu-system-x86"}
+    needed = {host.kind: set(disk.missing(host)) for host in machine.HOSTS.values()}
+    assert needed[machine.VIRTUAL] - needed[machine.CONTAINER] == {"qemu-system-x86"}
+    assert needed[machine.USER_MODE] - needed[machine.CONTAINER] == {"vdeplug", "libvdeplug-slirp"}
 
 
-def test_only_emulation_is_slow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_slower_a_host_runs_the_more_patience_it_has(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(machine, "ROOT", tmp_path)
     host = machine.HOSTS["debian-12"]
     host.folder.mkdir(parents=True)
+    patience = {}
     for accelerator in (virtual.KVM, virtual.EMULATION):
         host.file("accelerator").write_text(accelerator)
-        assert virtual.is_slow(host) == (accelerator == virtual.EMULATION)
-    assert not contained.is_slow(machine.HOSTS["debian-12-container"])
+        patience[accelerator] = virtual.patience(host)
+    in_user_mode = user_mode.patience(machine.HOSTS["debian-12-user-mode"])
+    assert patience[virtual.EMULATION] > in_user_mode > patience[virtual.KVM]
+    assert contained.patience(machine.HOSTS["debian-12-container"]) == patience[virtual.KVM]
+
+
+@pytest.mark.parametrize("kind", [user_mode, virtual])
+def test_a_host_without_a_disk_is_told_with_what_makes_it(
+    kind: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    with pytest.raises(HostError) as caught:
+        kind.boot(machine.HOSTS["debian-12"])
+    assert caught.value.try_next == "tests/hosts/host debian-12 disk"
+
+
+def test_a_number_that_is_another_process_by_now_is_not_the_host(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    host = machine.HOSTS["debian-12-user-mode"]
+    host.folder.mkdir(parents=True)
+    host.file("pid").write_text(str(os.getpid()))
+    assert not process.is_on(host)
+    process.off(host)
+    assert not host.file("pid").exists()
 
 
 def test_a_container_that_was_never_made_is_told_with_what_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +119,6 @@ def test_what_a_kernel_has_is_asked_only_where_it_is_the_host_s_own(monkeypatch:
 
     monkeypatch.setattr(steps, "_type", type_)
     line = Typed("tc qdisc show", "netem", of_kernel=True)
-    for name in ("debian-13", "debian-13-container"):
+    for name in ("debian-13", "debian-13-user-mode", "debian-13-container"):
         assert not steps.type_all(machine.HOSTS[name], (line,))
-    assert typed == [line.command]
+    assert typed == [line.command] * 2

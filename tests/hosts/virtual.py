@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import time
-from pathlib import Path
 
 from lab import environment
 from lab.errors import HostError, LabError
-from lab.waiting import wait_until
 from tests.hosts import disk
-from tests.hosts.machine import Host, answers, free_port, ssh
+from tests.hosts.machine import CPUS, MEMORY, Host, free_port
+from tests.hosts.process import is_on, off, wait_for_ssh
 
 PACKAGES = ("linux-image-amd64",)
-MEMORY = os.environ.get("HOSTS_MEMORY") or "7168M"
-CPUS = os.environ.get("HOSTS_CPUS") or "2"
+SLOW = 10
 KERNEL_LINE = b"Linux version"
 KVM, EMULATION = "kvm", "tcg,thread=multi,tb-size=1024"
 KVM_SECONDS = 20  # for a first line of the kernel
 BOOT_SECONDS = {KVM: 60, EMULATION: 300}
-OFF_SECONDS = 90
 
 
 def make(host: Host) -> None:
@@ -29,12 +25,8 @@ def make(host: Host) -> None:
     disk.make(host, PACKAGES)
 
 
-def is_slow(host: Host) -> bool:
-    return host.file("accelerator").read_text() == EMULATION
-
-
-def is_on(host: Host) -> bool:
-    return _pid(host) is not None
+def patience(host: Host) -> int:
+    return SLOW if host.file("accelerator").read_text() == EMULATION else 1
 
 
 def boot(host: Host) -> str:
@@ -49,10 +41,7 @@ def boot(host: Host) -> str:
             print("KVM is here, but a Debian kernel does not start on it: emulation", flush=True)
             off(host, at_once=True)
             continue
-        wait_until(
-            lambda: _speaks(host), BOOT_SECONDS[accelerator], f"SSH of {host.name}",
-            evidence=lambda: host.file("serial.log").read_text(errors="replace")[-2000:],
-        )  # fmt: skip
+        wait_for_ssh(host, BOOT_SECONDS[accelerator])
         how = "KVM" if host.file("accelerator").read_text() == KVM else "QEMU's emulation"
         return f"{how}, {CPUS} processors, {MEMORY}"
     raise LabError(f"{host.name} did not start", try_next=f"less {host.file('serial.log')}")
@@ -90,12 +79,6 @@ def _qemu(host: Host, accelerator: str, port: int) -> list[str]:
     ]
 
 
-def _speaks(host: Host) -> bool:
-    if not is_on(host):
-        raise LabError("QEMU ended")
-    return answers(host)
-
-
 def _kernel_speaks(host: Host) -> bool:
     deadline = time.monotonic() + KVM_SECONDS
     while time.monotonic() < deadline:
@@ -103,32 +86,3 @@ def _kernel_speaks(host: Host) -> bool:
             return True
         time.sleep(0.5)
     return False
-
-
-def off(host: Host, *, at_once: bool = False) -> None:
-    """Shut the machine down, or cut its power; nothing to do when it is off."""
-    if is_on(host) and not at_once:
-        subprocess.run([*ssh(host, "root"), "systemctl poweroff"], capture_output=True, check=False)
-        at_once = not _ended(host, OFF_SECONDS)
-    if at_once and (pid := _pid(host)) is not None:
-        os.kill(pid, signal.SIGTERM)
-        if not _ended(host, OFF_SECONDS):
-            raise LabError(f"QEMU of {host.name} does not end", try_next=f"kill -9 {pid}")
-    host.file("pid").unlink(missing_ok=True)
-
-
-def _ended(host: Host, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while is_on(host) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    return not is_on(host)
-
-
-def _pid(host: Host) -> int | None:
-    """The process that runs this machine: the number in its file, if that is still a QEMU with its disk."""
-    try:
-        pid = int(host.file("pid").read_text())
-        words = Path(f"/proc/{pid}/cmdline").read_text()
-    except (OSError, ValueError):
-        return None
-    return pid if str(host.folder) in words else None
