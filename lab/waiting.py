@@ -45,6 +45,11 @@ def limit(seconds: float) -> str:
     return f"{stretched(seconds):g}"
 
 
+def slowed(rate: float) -> float:
+    """Requests a second, as many as a host serves that needs so much longer for each."""
+    return rate / patience()
+
+
 def in_words(seconds: float) -> str:
     """A limit of time for a message: `9 s`, or `27 s (9 s, stretched by LAB_PATIENCE)`."""
     if patience() == 1:

@@ -18,6 +18,7 @@ from lab.clients.jenkins import JenkinsClient
 from lab.errors import CheckFailed, ConfigError, LabError
 from lab.model import Lab
 from lab.shell import Shell
+from lab.waiting import slowed
 from provisioning import health
 from scenarios.steady import wait_steady
 from scenarios.workshop.playing import reset
@@ -125,8 +126,8 @@ class Soak:
             self._say(f"{turn}: not now, {error.what}")
             return None
         self.run.begin(str(turn), "soak")
-        path = self.lab.main_service.path
-        with Probe(self.lab, path, RATE, self.run.record("probe", path, RATE)):
+        path, rate = self.lab.main_service.path, slowed(RATE)
+        with Probe(self.lab, path, rate, self.run.record("probe", path, rate)):
             outcome = self._break_and_wait(turn, fault)
         self.run.end(outcome.verdict, error=outcome.error, numbers={})
         return outcome

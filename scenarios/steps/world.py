@@ -16,7 +16,7 @@ from lab import config, machines, network
 from lab.errors import LabError
 from lab.model import Lab
 from lab.shell import Shell
-from lab.waiting import wait_until
+from lab.waiting import slowed, wait_until
 from scenarios import plugin
 from scenarios.workshop.playing import reset
 
@@ -90,14 +90,16 @@ def at_baseline(lab: Lab, shells: Mapping[str, Shell]) -> None:
 
 @given(parsers.parse("users ask for {path} {rate:d} times a second"))
 def users_ask(lab: Lab, story: Story, path: str, rate: int, run: Run) -> None:
-    story.probe = Probe(lab, path, rate, run.record("probe", path, rate))
+    told = slowed(rate)
+    story.probe = Probe(lab, path, told, run.record("probe", path, told))
     _begin(story.probe)
 
 
 @given(parsers.parse("users write books {rate:d} times a second"))
 def users_write(lab: Lab, story: Story, rate: int, run: Run) -> None:
     path = lab.main_service.path
-    story.writer = Writer(lab, path, rate, run.record("writes", path, rate))
+    told = slowed(rate)
+    story.writer = Writer(lab, path, told, run.record("writes", path, told))
     _begin(story.writer)
 
 

@@ -88,6 +88,7 @@ def test_every_limit_is_stretched_by_one_factor(
     monkeypatch.setenv("LAB_PATIENCE", said)
     assert (waiting.patience(), waiting.stretched(10)) == (factor, 10 * factor)
     assert float(limit(4)) == 4 * factor
+    assert waiting.slowed(60) * factor == pytest.approx(60)
 
 
 @pytest.mark.parametrize("said", ["0", "0.5", "-1", "101", "three", "nan", "inf", "1e9", " "])
