@@ -24,7 +24,7 @@ PYTEST = ".venv/bin/pytest -v -p no:cacheprovider"
 A_FAULT = "features/chaos/test_every_fault.py::test_a_fault_bites_and_ends"
 CLONE = f"git -c init.defaultBranch=main -c advice.detachedHead=false clone -q checkout.bundle {CHECKOUT}"
 UPDATE = f"git -C {CHECKOUT} fetch -q ../checkout.bundle HEAD && git -C {CHECKOUT} reset -q --hard FETCH_HEAD"
-NETEM = "tc qdisc show dev eth1"
+NETEM = "sudo tc qdisc show dev eth1"
 
 
 @dataclass(frozen=True)
