@@ -14,9 +14,9 @@ PACKAGES = ("dbus",)
 MARK = "bluegreen-lab.host"
 BOOT_SECONDS = 60
 OFF_SECONDS = 30
-# An engine gives its containers only what it has itself: so this is what the lab's nodes need.
+# An engine gives its containers only what it has itself: so this is what the nodes and the checkpoints need.
 RIGHTS = (
-    *("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN"),
+    *("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--cap-add", "SYS_PTRACE"),
     *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
     *("--security-opt", "systempaths=unconfined", "--cgroupns", "private"),
 )

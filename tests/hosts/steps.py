@@ -65,6 +65,7 @@ TYPED: dict[str, tuple[Typed, ...]] = {
         Typed(f"{PYTEST} features/article/test_article.py -k 'sent_to or by_lab_deploy'"),
     ),
     "heal": (Typed(f"{PYTEST} 'features/healing/test_healing.py::test_the_live_color_is_how[stopped]'"),),
+    "checkpoint": (Typed(".venv/bin/lab save here"), Typed(".venv/bin/lab restore here", "here")),
     "faults": (
         *map(_fault, ("out-of-memory", "cpu", "memory", "disk", "delay", "loss", "freeze")),
         Typed(
