@@ -60,7 +60,7 @@ cache-keys: venv ## what names the cache's content, for a CI that keeps it
 bench: venv ## measure the lab
 	@.venv/bin/python -m bench
 
-hosts: ## type these commands on Debian 12 and 13, in virtual machines and containers (hours without KVM)
+hosts: ## type these commands on Debian 12 and 13, on kernels of their own and in containers (an hour and a half)
 	@tests/hosts/host all
 
 venv:
