@@ -26,8 +26,12 @@ MOVE = 'name a folder on ext4 or xfs as "data-root" in /etc/docker/daemon.json'
 CLIENT_APART = 13  # the Debian from which on the client is a package of its own
 NO_ENGINE = Unseen("no engine answers")
 # What nodes are told otherwise, by the Vagrantfile.
-OVERRIDDEN = ("init", "no-new-privileges", "userns-remap")
+OVERRIDDEN = ("init", "no-new-privileges")
 HARMLESS = ("live-restore",)
+NOTED = {
+    "iptables=false": "the engine makes no rules (iptables=false): nodes may reach nothing outside",
+    "selinux": "SELinux guards the engine's mounts: such a host was not tried",
+}
 
 
 def engine(facts: Facts) -> Check:
@@ -83,10 +87,15 @@ def options(facts: Facts) -> Check:
     if isinstance(facts.engine, Unseen):
         return unseen("options", NO_ENGINE)
     found = _options(facts, facts.engine)
-    if "iptables=false" in found:
-        return note("options", "the engine makes no rules (iptables=false): nodes may reach nothing outside")
-    if "selinux" in found:
-        return note("options", "SELinux guards the engine's mounts: such a host was not tried")
+    if "userns-remap" in found:
+        # Also with --userns=host: it stores each image with the files of root given to another user.
+        return blocker(
+            "options",
+            "userns-remap: on nodes root's files are another user's, so SSH and sudo refuse",
+            "take userns-remap out of /etc/docker/daemon.json; sudo systemctl restart docker",
+        )
+    if noted := [why for name, why in NOTED.items() if name in found]:
+        return note("options", "; ".join(noted))
     if found:
         return note("options", f"{', '.join(found)}: {_what_becomes_of(found)}")
     if isinstance(facts.settings, Unseen):

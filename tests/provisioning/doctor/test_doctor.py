@@ -123,12 +123,16 @@ def test_arm64_was_not_tried(host: Facts) -> None:
     assert others(change(host, machine="aarch64")) == {"architecture": "note"}
 
 
-def test_user_namespaces_and_the_like_are_overridden(on: On) -> None:
+def test_settings_that_the_vagrantfile_says_otherwise_are_a_note(on: On) -> None:
+    assert others(on(SecurityOptions=["name=no-new-privileges"])) == {"options": "note"}
+
+
+def test_user_namespaces_block(on: On) -> None:
     remapped = on(
         SecurityOptions=["name=userns", "name=no-new-privileges"],
         DockerRootDir="/var/lib/docker/165536.165536",
     )
-    assert others(remapped) == {"options": "note"}
+    assert others(remapped) == {"options": "blocker"}
 
 
 def test_no_engine_at_all_blocks_once_and_the_rest_is_not_guessed(host: Facts) -> None:

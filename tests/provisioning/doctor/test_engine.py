@@ -98,7 +98,6 @@ def test_an_engine_as_it_is_installed_has_nothing_to_note(host: Facts) -> None:
 OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "init": ({}, {"settings": '{"init": true}'}),
     "no-new-privileges": ({"SecurityOptions": ["name=no-new-privileges"]}, {}),
-    "userns-remap": ({"SecurityOptions": ["name=seccomp,profile=default", "name=userns"]}, {}),
     "live-restore": ({"LiveRestoreEnabled": True}, {}),
     "iptables=false": ({}, {"settings": '{"iptables": false}'}),
     "SELinux": ({"SecurityOptions": ["name=selinux"]}, {}),
@@ -110,6 +109,11 @@ def test_an_option_that_would_change_the_nodes_is_noted(option: str, on: On) -> 
     info, changes = OPTIONS[option]
     check = engine.options(change(on(**info), **changes))
     assert (check.state, option in check.seen) == ("note", True)
+
+
+def test_an_engine_that_gives_the_files_of_root_away_is_refused(on: On) -> None:
+    check = engine.options(on(SecurityOptions=["name=seccomp,profile=default", "name=userns"]))
+    assert (check.state, "userns-remap" in check.seen, "daemon.json" in check.mend) == ("blocker", True, True)
 
 
 def test_options_of_the_command_line_are_seen_too(host: Facts) -> None:
@@ -129,7 +133,7 @@ def test_what_the_vagrantfile_says_otherwise_is_said(host: Facts, on: On) -> Non
 
 
 def test_the_vagrantfile_really_says_it(host: Facts) -> None:
-    for word in ("--init=false", "--userns=host", "no-new-privileges=false"):
+    for word in ("--init=false", "no-new-privileges=false"):
         assert word in host.vagrantfile
 
 
