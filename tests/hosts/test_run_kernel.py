@@ -1,0 +1,59 @@
+"""A host that is a process ends with all that it started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab.waiting import wait_until
+from tests.hosts.user_mode import RUN_KERNEL
+
+DEAF = "#!/bin/sh\ntrap '' TERM INT\necho $$ >>{pids}\n{first}\nwhile :; do sleep 0.1; done\n"
+
+
+def alive(pid: str) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def start(folder: Path, kernel: str, plug: str) -> subprocess.Popen[bytes]:
+    for name, text in (("kernel", kernel), ("vde_plug", plug)):
+        program = folder / name
+        program.write_text(text)
+        program.chmod(0o755)
+    words = [str(RUN_KERNEL), str(folder), str(folder / "kernel"), "22022", "64M", "1"]
+    path = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    return subprocess.Popen(words, env=path, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+@pytest.fixture
+def pids(tmp_path: Path) -> Path:
+    return tmp_path / "pids"
+
+
+def test_a_host_that_heeds_nothing_ends_with_its_network_when_it_is_told_to(
+    tmp_path: Path, pids: Path
+) -> None:
+    running = start(tmp_path, DEAF.format(pids=pids, first=":"), DEAF.format(pids=pids, first="touch net"))
+    wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2, 10, "both to run")
+    running.send_signal(signal.SIGTERM)
+    running.wait(10)
+    wait_until(lambda: not any(map(alive, pids.read_text().split())), 10, "both to end")
+
+
+def test_a_host_that_is_off_ends_its_network_too(tmp_path: Path, pids: Path) -> None:
+    start(tmp_path, "#!/bin/sh\n", DEAF.format(pids=pids, first="touch net")).wait(10)
+    wait_until(lambda: not any(map(alive, pids.read_text().split())), 10, "the network to end")
+
+
+def test_without_a_network_no_host_is_started(tmp_path: Path, pids: Path) -> None:
+    done = start(tmp_path, DEAF.format(pids=pids, first=":"), "#!/bin/sh\nexit 1\n").wait(10)
+    assert done != 0
+    assert not pids.exists()
