@@ -12,7 +12,7 @@ import pytest
 from lab.waiting import wait_until
 from tests.hosts.user_mode import RUN_KERNEL
 
-DEAF = "#!/bin/sh\ntrap '' TERM INT\necho $$ >>{pids}\n{first}\nwhile :; do sleep 0.1; done\n"
+DEAF = "#!/usr/bin/setsid sh\ntrap '' TERM INT\necho $$ >>{pids}\n{first}\nwhile :; do sleep 0.1; done\n"
 
 
 def alive(pid: str) -> bool:
