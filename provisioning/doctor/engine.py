@@ -25,8 +25,6 @@ FIT = frozenset(("ext4", "xfs"))
 MOVE = 'name a folder on ext4 or xfs as "data-root" in /etc/docker/daemon.json'
 CLIENT_APART = 13  # the Debian from which on the client is a package of its own
 NO_ENGINE = Unseen("no engine answers")
-# What nodes are told otherwise, by the Vagrantfile.
-OVERRIDDEN = ("init", "no-new-privileges")
 HARMLESS = ("live-restore",)
 NOTED = {
     "iptables=false": "the engine makes no rules (iptables=false): nodes may reach nothing outside",

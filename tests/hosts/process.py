@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
+from collections.abc import Callable
 from pathlib import Path
 
-from lab.errors import LabError
+from lab.errors import HostError, LabError, TimedOut
 from lab.waiting import wait_until
 from tests.hosts.machine import Host, answers, ssh
 
@@ -29,6 +29,21 @@ def is_on(host: Host) -> bool:
     return pid(host) is not None
 
 
+def require_disk(host: Host) -> None:
+    """Raises HostError when `disk` was not done."""
+    if not host.file("disk.img").is_file():
+        raise HostError(f"{host.name} has no disk", try_next=f"tests/hosts/host {host.name} disk")
+
+
+def in_time(check: Callable[[], bool], seconds: float, what: str) -> bool:
+    """Whether it came about within so many seconds."""
+    try:
+        wait_until(check, seconds, what)
+    except TimedOut:
+        return False
+    return True
+
+
 def wait_for_ssh(host: Host, seconds: float) -> None:
     """Raises LabError when the process ends before it, or the time does."""
     wait_until(
@@ -47,16 +62,13 @@ def off(host: Host, *, at_once: bool = False) -> None:
     """Shut the host down, or cut its power; nothing to do when it is off."""
     if is_on(host) and not at_once:
         subprocess.run([*ssh(host, "root"), "systemctl poweroff"], capture_output=True, check=False)
-        at_once = not _ended(host, OFF_SECONDS)
+        at_once = not _ended(host)
     if at_once and (number := pid(host)) is not None:
         os.kill(number, signal.SIGTERM)
-        if not _ended(host, OFF_SECONDS):
+        if not _ended(host):
             raise LabError(f"the process of {host.name} does not end", try_next=f"kill -9 {number}")
     host.file("pid").unlink(missing_ok=True)
 
 
-def _ended(host: Host, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while is_on(host) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    return not is_on(host)
+def _ended(host: Host) -> bool:
+    return in_time(lambda: not is_on(host), OFF_SECONDS, f"{host.name} to end")

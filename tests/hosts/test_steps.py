@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,19 @@ from lab.errors import HostError, LabError
 from tests.hosts import contained, disk, machine, process, steps, user_mode, virtual
 from tests.hosts.machine import Done
 from tests.hosts.steps import Typed
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], machine.Host]:
+    """A host by its name, whose folder is there, and empty."""
+
+    def named(name: str) -> machine.Host:
+        monkeypatch.setattr(machine, "ROOT", tmp_path)
+        found = machine.HOSTS[name]
+        found.folder.mkdir(parents=True)
+        return found
+
+    return named
 
 
 def done(output: str = "", code: int = 0) -> Done:
@@ -61,16 +75,12 @@ def test_each_kind_needs_what_runs_it_and_nothing_of_another(monkeypatch: pytest
     assert needed[machine.USER_MODE] - needed[machine.CONTAINER] == {"vdeplug", "libvdeplug-slirp"}
 
 
-def test_the_slower_a_host_runs_the_more_patience_it_has(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(machine, "ROOT", tmp_path)
-    host = machine.HOSTS["debian-12"]
-    host.folder.mkdir(parents=True)
+def test_the_slower_a_host_runs_the_more_patience_it_has(host: Callable[[str], machine.Host]) -> None:
+    emulated = host("debian-12")
     patience = {}
     for accelerator in (virtual.KVM, virtual.EMULATION):
-        host.file("accelerator").write_text(accelerator)
-        patience[accelerator] = virtual.patience(host)
+        emulated.file("accelerator").write_text(accelerator)
+        patience[accelerator] = virtual.patience(emulated)
     in_user_mode = user_mode.patience(machine.HOSTS["debian-12-user-mode"])
     assert patience[virtual.EMULATION] > in_user_mode > patience[virtual.KVM]
     assert contained.patience(machine.HOSTS["debian-12-container"]) == patience[virtual.KVM]
@@ -78,24 +88,21 @@ def test_the_slower_a_host_runs_the_more_patience_it_has(
 
 @pytest.mark.parametrize("kind", [user_mode, virtual])
 def test_a_host_without_a_disk_is_told_with_what_makes_it(
-    kind: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    kind: ModuleType, host: Callable[[str], machine.Host]
 ) -> None:
-    monkeypatch.setattr(machine, "ROOT", tmp_path)
     with pytest.raises(HostError) as caught:
-        kind.boot(machine.HOSTS["debian-12"])
+        kind.boot(host("debian-12"))
     assert caught.value.try_next == "tests/hosts/host debian-12 disk"
 
 
 def test_a_number_that_is_another_process_by_now_is_not_the_host(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    host: Callable[[str], machine.Host],
 ) -> None:
-    monkeypatch.setattr(machine, "ROOT", tmp_path)
-    host = machine.HOSTS["debian-12-user-mode"]
-    host.folder.mkdir(parents=True)
-    host.file("pid").write_text(str(os.getpid()))
-    assert not process.is_on(host)
-    process.off(host)
-    assert not host.file("pid").exists()
+    ended = host("debian-12-user-mode")
+    ended.file("pid").write_text(str(os.getpid()))
+    assert not process.is_on(ended)
+    process.off(ended)
+    assert not ended.file("pid").exists()
 
 
 def test_a_container_that_was_never_made_is_told_with_what_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from lab.errors import HostError
 from tests.hosts import disk
 from tests.hosts.machine import CPUS, MEMORY, Host, free_port
-from tests.hosts.process import is_on, off, wait_for_ssh
+from tests.hosts.process import is_on, off, require_disk, wait_for_ssh
 
 __all__ = ["boot", "is_on", "make", "off", "patience"]
 
@@ -24,9 +23,9 @@ def _kernels(host: Host) -> Path:
 
 def make(host: Host) -> None:
     """A new disk; the kernel too, where none was made yet (some ten minutes)."""
-    disk.install_missing(host)
     kernels = _kernels(host)
     if not (kernels / "linux").is_file():
+        disk.install_missing(host)
         disk.ask("make a kernel in a chroot of debootstrap")
         disk.lay_out_extra(kernels / "extra")
         disk.as_root(["nice", str(MAKE_KERNEL), str(kernels)])
@@ -39,8 +38,7 @@ def patience(host: Host) -> int:
 
 def boot(host: Host) -> str:
     """Start the process and wait for SSH; returns how it runs."""
-    if not host.file("disk.img").is_file():
-        raise HostError(f"{host.name} has no disk", try_next=f"tests/hosts/host {host.name} disk")
+    require_disk(host)
     if not is_on(host):
         _start(host)
     wait_for_ssh(host, BOOT_SECONDS)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 
 from lab import environment
-from lab.errors import HostError, LabError
+from lab.errors import LabError
 from tests.hosts import disk
 from tests.hosts.machine import CPUS, MEMORY, Host, free_port
-from tests.hosts.process import is_on, off, wait_for_ssh
+from tests.hosts.process import in_time, is_on, off, require_disk, wait_for_ssh
 
 PACKAGES = ("linux-image-amd64",)
 SLOW = 10
@@ -31,8 +30,7 @@ def patience(host: Host) -> int:
 
 def boot(host: Host) -> str:
     """Start the machine and wait for SSH; returns how it runs."""
-    if not host.file("disk.img").is_file():
-        raise HostError(f"{host.name} has no disk", try_next=f"tests/hosts/host {host.name} disk")
+    require_disk(host)
     accelerators = [EMULATION] if is_on(host) else _accelerators()
     for accelerator in accelerators:
         if not is_on(host):
@@ -80,9 +78,5 @@ def _qemu(host: Host, accelerator: str, port: int) -> list[str]:
 
 
 def _kernel_speaks(host: Host) -> bool:
-    deadline = time.monotonic() + KVM_SECONDS
-    while time.monotonic() < deadline:
-        if KERNEL_LINE in host.file("serial.log").read_bytes():
-            return True
-        time.sleep(0.5)
-    return False
+    log = host.file("serial.log")
+    return in_time(lambda: KERNEL_LINE in log.read_bytes(), KVM_SECONDS, "the kernel's first line")

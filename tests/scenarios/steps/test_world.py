@@ -11,6 +11,8 @@ import pytest
 
 from scenarios.steps import world
 
+LAB: Any = SimpleNamespace(main_service=SimpleNamespace(path="/api/v1/books"))
+
 
 @pytest.mark.parametrize(("patience", "rate"), [("1", 60.0), ("3", 20.0)])
 @pytest.mark.parametrize(
@@ -39,6 +41,3 @@ def test_on_a_slower_host_users_ask_as_much_less_often_and_the_record_says_so(
     monkeypatch.setattr(world, asker, lambda lab, path, told, file: asked.append(told))
     step(SimpleNamespace(record=record))
     assert asked == recorded == [rate]
-
-
-LAB: Any = SimpleNamespace(main_service=SimpleNamespace(path="/api/v1/books"))
