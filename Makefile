@@ -7,7 +7,7 @@ unexport BASH_ENV ENV SHELLOPTS BASHOPTS POSIXLY_CORRECT CDPATH PYTHONPATH PYTHO
 unexport PYTHONWARNINGS PYTHONPLATLIBDIR MYPYPATH PYTEST_ADDOPTS PYTEST_PLUGINS PYTEST_DISABLE_PLUGIN_AUTOLOAD
 
 SCRIPTS = lab/host.sh lab/host/*.sh faults/scripts/*.sh lab/providers/own/*.sh provisioning/ansible/roles/*/files/*.sh deployments/checkpoints/*.sh provisioning/images/base/make \
-	provisioning/images/*/start provisioning/images/machine/disk tests/hosts/host tests/hosts/another-user tests/hosts/make-disk tests/hosts/make-kernel tests/hosts/run-kernel tests/hosts/guest/* tests/plain/machines \
+	provisioning/images/*/start provisioning/images/machine/disk tests/hosts/host tests/hosts/another-user tests/hosts/make-disk tests/hosts/make-kernel tests/hosts/run-kernel tests/hosts/chroot.sh tests/hosts/guest/* tests/plain/machines \
 	.ci/run .ci/evidence .ci/install-libvirt .ci/install-vagrant .ci/lint-workflows
 SOURCE = $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(FROM),--from "$(FROM)")
 RESULTS = --junitxml=.lab/junit.xml --cucumberjson=.lab/cucumber.json $(if $(ALLURE),--alluredir=$(ALLURE))
