@@ -5,10 +5,13 @@ It has the node's volumes and, beside a node that is there, its processes: so it
 
 from __future__ import annotations
 
+import os
+import select
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from struct import Struct
 from typing import Any
 
 import docker
@@ -21,7 +24,7 @@ from lab.errors import CheckFailed, HostError, LabError
 from lab.model import MARK, Lab
 from lab.providers import containers
 from lab.shell import in_parallel
-from lab.waiting import limit
+from lab.waiting import PAUSE, limit
 from provisioning.roles import registry
 
 SCRIPT = Path(__file__).with_name("keeper.sh")
@@ -33,6 +36,8 @@ SETTINGS, DEFINITIONS = "/etc/consul.d", "service-*.json"
 LAYER = (SETTINGS, "/etc/docker/key.json", registry.DATA)
 # It reads and ends another container's processes; an engine's layers carry attributes of the system's.
 CAPABILITIES = ["SYS_PTRACE", "SYS_ADMIN"]
+FRAME, STDOUT, STDERR = Struct(">BxxxL"), 1, 2
+CHUNK = 65536
 FULL = "No space left on device"
 
 
@@ -57,17 +62,51 @@ class Keeper:
         }
         command = ["bash", "-c", SCRIPT.read_text(), "keeper.sh", word]
         try:
-            code, (out, err) = self.container.exec_run(command, environment=settings, demux=True)
+            code, out, err = run(self.container, command, settings)
         except (DockerException, OSError) as error:
             raise LabError("its keeper does not answer", node=self.node, last_seen=str(error)) from error
         if code == 0:
-            return (out or b"").decode(errors="replace")
-        said = (err or b"") + (out or b"")  # an engine that cannot begin it says so in what it would print
-        raise failure(self.node, word, int(code or 0), said.decode(errors="replace"))
+            return out
+        raise failure(self.node, word, code, err + out)  # an engine that cannot begin it prints why
 
     def weigh(self, id: str) -> Weight:
         digest, *numbers = self.work("weigh", id).split()
         return Weight(digest, *map(int, numbers))
+
+
+def run(container: Any, command: Sequence[str], settings: Mapping[str, str]) -> tuple[int, str, str]:
+    """A command in a container: its exit code, what it printed, and its errors. Raises DockerException.
+
+    Not exec_run, which waits for the end of the stream alone: an engine may keep that open, for ever, when
+    the container is removed meanwhile, as after a Ctrl-C.
+    """
+    api = container.client.api
+    id = api.exec_create(container.id, list(command), environment=dict(settings))["Id"]
+    with closing(api.exec_start(id, socket=True)) as stream:
+        out, err = printed(b"".join(_read(stream, lambda: api.exec_inspect(id)["Running"])))
+    return int(api.exec_inspect(id)["ExitCode"] or 0), out, err
+
+
+def _read(stream: Any, goes_on: Callable[[], bool]) -> Iterator[bytes]:
+    """What comes until the stream ends, or whoever writes it has ended."""
+    while True:
+        if select.select([stream], [], [], PAUSE)[0]:
+            part = os.read(stream.fileno(), CHUNK)
+            if not part:
+                return
+            yield part
+        elif not goes_on():
+            return
+
+
+def printed(stream: bytes) -> tuple[str, str]:
+    """Output and errors of an engine's stream of frames: 1 or 2, three zeros, a length, a text. Pure."""
+    texts = {STDOUT: b"", STDERR: b""}
+    while stream:
+        kind, length = FRAME.unpack_from(stream)
+        texts[kind] += stream[FRAME.size : FRAME.size + length]
+        stream = stream[FRAME.size + length :]
+    return texts[STDOUT].decode(errors="replace"), texts[STDERR].decode(errors="replace")
 
 
 def failure(node: str, word: str, code: int, said: str) -> LabError:

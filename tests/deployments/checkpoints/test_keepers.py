@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from docker.errors import NotFound
 
-from deployments.checkpoints import saving, shelf
+from deployments.checkpoints import keepers, saving, shelf
 from deployments.checkpoints.by_provider import kind_of
 from deployments.checkpoints.keepers import Keeper
 from lab import config
@@ -31,9 +34,46 @@ def test_the_volumes_of_a_node_are_those_of_the_vagrantfile() -> None:
     ],
 )
 def test_a_full_disk_is_told_as_that_whoever_meets_it(printed: tuple[bytes, bytes | None]) -> None:
-    container = SimpleNamespace(exec_run=lambda *_, **__: (126, printed))
+    out, err = printed
     with pytest.raises(HostError, match="the host's disk is full"):
-        Keeper("n1", container).work("save")
+        Keeper("n1", container(framed(out, err or b""), 126)).work("save")
+
+
+def framed(out: bytes, err: bytes = b"") -> bytes:
+    """An engine's stream of both, each in two parts."""
+    parts = [(kind, half) for kind, text in ((1, out), (2, err)) for half in (text[:3], text[3:])]
+    return b"".join(struct.pack(">BxxxL", kind, len(half)) + half for kind, half in parts)
+
+
+def container(stream: bytes, code: int | None, *, closes: bool = True, is_there: bool = True) -> Any:
+    """A container in which a command has ended, whose stream the engine closes, or leaves until it is asked."""
+    ours, engines = socket.socketpair()
+    engines.sendall(stream)
+    if closes:
+        engines.close()
+
+    def inspect(id: str) -> dict[str, Any]:
+        engines.close()
+        if not is_there:
+            raise NotFound("no such exec instance")
+        return {"Running": False, "ExitCode": code}
+
+    api = SimpleNamespace(
+        exec_create=lambda *_, **__: {"Id": "e1"}, exec_start=lambda id, socket: ours, exec_inspect=inspect
+    )
+    return SimpleNamespace(id="c1", client=SimpleNamespace(api=api))
+
+
+@pytest.mark.parametrize("closes", [True, False], ids=["closed", "left open"])
+def test_a_work_ends_with_its_process_also_when_the_engine_leaves_its_stream_open(closes: bool) -> None:
+    told = framed("größer\n".encode(), b"a warning\n")
+    assert keepers.run(container(told, 0, closes=closes), ["true"], {}) == (0, "größer\n", "a warning\n")
+
+
+def test_a_keeper_that_is_removed_in_its_work_is_told_and_not_waited_for() -> None:
+    gone = container(framed(b"half"), None, closes=False, is_there=False)
+    with pytest.raises(LabError, match="its keeper does not answer"):
+        Keeper("n1", gone).work("restore")
 
 
 def test_why_there_is_no_checkpoint_is_told_also_where_nothing_can_be_cleared(
