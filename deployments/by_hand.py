@@ -17,7 +17,7 @@ from lab.config import RELEASE
 from lab.errors import CheckFailed, ConfigError, LabError, TimedOut
 from lab.model import DATABASE, Lab, Service, other
 from lab.shell import CommandFailed, Shell
-from lab.waiting import in_words, limit, stretched, wait_until
+from lab.waiting import in_words, limit, wait_until
 
 CONSUL = "http://localhost:8500"
 REGISTERED_TIMEOUT = 30.0
@@ -25,7 +25,8 @@ DIRECT_TEST_TIMEOUT = 20.0
 SERVED_TIMEOUT = 10.0
 ADDRESS = r"[0-9.]{7,15}:[0-9]{1,5}"
 SESSION = r"[\w-]{1,40}"
-LOCK_SECONDS = 180  # stretched; the role's lock is as long
+LOCK_SECONDS = 180  # stretched; deployment_lock.sh takes it for so long
+LOCKED = 3  # deployment_lock.sh: another deployment is running
 
 
 @dataclass(frozen=True)
@@ -209,28 +210,42 @@ def _headers(lab: Lab, service: Service) -> str:
     return f"set -o pipefail; {ask()} -o /dev/null -D - {lab.public_address(service)}"
 
 
-@contextmanager
-def deployment_lock(master: Shell, service: Service) -> Iterator[str]:
-    """One deployment of a service at a time, whoever deploys. Yields the lock's id, a session of Consul's.
+@dataclass(frozen=True)
+class DeploymentLock:
+    """A session of Consul's, and who left the lock, a deployment that was killed; or nobody."""
 
-    Raises CheckFailed when another one holds it. A deployment that was killed loses it after its TTL.
-    """
-    key = f"{CONSUL}/v1/kv/{service.lock_key}"
-    settings = json.dumps({"TTL": f"{stretched(LOCK_SECONDS):.0f}s", "Behavior": "delete", "LockDelay": "0s"})
-    answer = master.run(f"curl -fsS -X PUT -d '{settings}' {CONSUL}/v1/session/create", sudo=False)
-    session = _plain(json.loads(answer.stdout)["ID"], SESSION, "the id of a session")
+    session: str
+    left_by: str
+
+
+@contextmanager
+def deployment_lock(master: Shell, service: Service) -> Iterator[DeploymentLock]:
+    """One deployment of a service at a time, whoever deploys. Raises CheckFailed when another is running."""
+    lock = _take_lock(master, service)
     try:
-        got = master.run(f"curl -fsS -X PUT -d 'by hand' '{key}?acquire={session}'", sudo=False).stdout
-        if got.strip() != "true":
-            raise CheckFailed(
-                f"another deployment of {service.name} is running",
-                node=master.node,
-                last_seen=master.run(f"curl -fsS '{key}?raw'", sudo=False, check=False).stdout,
-                try_next="wait for its end, then the same command again",
-            )
-        yield session
+        yield lock
     finally:
-        master.run(f"curl -fsS -X PUT {CONSUL}/v1/session/destroy/{session}", sudo=False, check=False)
+        master.run(f"curl -fsS -X PUT {CONSUL}/v1/session/destroy/{lock.session}", sudo=False, check=False)
+
+
+def _take_lock(master: Shell, service: Service) -> DeploymentLock:
+    try:
+        taken = master.run(f"deployment_lock.sh {service.name} 'by hand' 0", sudo=False, check=False)
+    except KeyboardInterrupt:
+        # It goes on after a Ctrl-C.
+        master.run("pkill -u vagrant -x deployment_lock", sudo=False, check=False)
+        raise
+    if taken.exit == LOCKED:
+        raise CheckFailed(
+            f"another deployment of {service.name} is running",
+            node=master.node,
+            last_seen=taken.stderr.partition(": ")[2].strip(),
+            try_next="wait for its end, then the same command again",
+        )
+    if taken.exit != 0:
+        raise CommandFailed(taken)
+    session, _, left_by = taken.stdout.strip().partition(" left by ")
+    return DeploymentLock(_plain(session, SESSION, "the id of a session"), left_by)
 
 
 def break_lock(master: Shell, service: Service) -> None:
@@ -268,12 +283,15 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
         raise ConfigError(
             f"release {release!r} is not an image tag", try_next=named.command(f"deploy {service.name} 1.1")
         )
-    with deployment_lock(master, service) as session:
+    with deployment_lock(master, service) as lock:
+        if lock.left_by:
+            say(f"a deployment of {service.name} was killed and left its lock: {lock.left_by}")
+            _note_serving(lab, master, service, say)
         live = ConsulClient(lab).live_color(service)
         require_serving(lab, master, service, live)
         try:
             color, address = _prepare(master, service, release, live=live, say=say)
-            renew_lock(master, service, session)
+            renew_lock(master, service, lock.session)
             cut_over(lab, master, service, color, live)
         except KeyboardInterrupt:
             say(f"interrupted: {service.name} stays on {live or 'nothing'}; what was begun is put back")
@@ -287,15 +305,29 @@ def deploy(lab: Lab, master: Shell, service: Service, release: str, say: Callabl
     return Deployed(color, release, address)
 
 
+def _note_serving(lab: Lab, master: Shell, service: Service, say: Callable[[str], None]) -> None:
+    """Of a deployment that was killed: the color that serves users is the live one, whichever it noted."""
+    serves = serving(lab, master, service)
+    if serves and serves != ConsulClient(lab).live_color(service):
+        say(f"{serves} serves the users of {service.name}, so it is noted again")
+        set_color(master, service, serves)
+
+
+def serving(lab: Lab, master: Shell, service: Service) -> str | None:
+    """The color that answers users, or None when none does."""
+    headers = master.run(_headers(lab, service), sudo=False, check=False).stdout
+    found = re.search(r"(?im)^x-color: (blue|green)\b", headers)
+    return found[1] if found else None
+
+
 def require_serving(lab: Lab, master: Shell, service: Service, live: str | None) -> None:
     """Raises CheckFailed when another color serves users than the live one: a deployment broke off."""
-    headers = master.run(_headers(lab, service), sudo=False, check=False).stdout
-    serves = re.search(r"(?im)^x-color: (\w+)", headers)
-    if serves and serves[1] != live:
+    serves = serving(lab, master, service)
+    if serves and serves != live:
         raise CheckFailed(
-            f"Consul notes {live or 'no color'} as live, but {serves[1]} serves the users of {service.name}",
+            f"Consul notes {live or 'no color'} as live, but {serves} serves the users of {service.name}",
             node=master.node,
-            try_next=f"curl -X PUT -d {serves[1]} {CONSUL}/v1/kv/{service.color_key}",
+            try_next=f"curl -X PUT -d {serves} {CONSUL}/v1/kv/{service.color_key}",
         )
 
 

@@ -24,7 +24,7 @@ from lab.errors import CheckFailed, HostError, LabError
 from lab.model import MARK, Lab
 from lab.providers import containers
 from lab.shell import in_parallel
-from lab.waiting import PAUSE, limit
+from lab.waiting import PAUSE, limit, wait_until
 from provisioning.roles import registry
 
 SCRIPT = Path(__file__).with_name("keeper.sh")
@@ -38,6 +38,7 @@ LAYER = (SETTINGS, "/etc/docker/key.json", registry.DATA)
 CAPABILITIES = ["SYS_PTRACE", "SYS_ADMIN"]
 FRAME, STDOUT, STDERR = Struct(">BxxxL"), 1, 2
 CHUNK = 65536
+EXIT = 2.0  # seconds in which the engine knows the exit code of what has printed all
 FULL = "No space left on device"
 
 
@@ -82,12 +83,17 @@ def run(container: Any, command: Sequence[str], settings: Mapping[str, str]) -> 
     """
     api = container.client.api
     id = api.exec_create(container.id, list(command), environment=dict(settings))["Id"]
+
+    def has_ended() -> bool:
+        return api.exec_inspect(id)["ExitCode"] is not None  # nor is it before it has begun
+
     with closing(api.exec_start(id, socket=True)) as stream:
-        out, err = printed(b"".join(_read(stream, lambda: api.exec_inspect(id)["Running"])))
-    return int(api.exec_inspect(id)["ExitCode"] or 0), out, err
+        out, err = printed(b"".join(_read(stream, has_ended)))
+    wait_until(has_ended, EXIT, "the exit code of a keeper's work")
+    return api.exec_inspect(id)["ExitCode"], out, err
 
 
-def _read(stream: Any, goes_on: Callable[[], bool]) -> Iterator[bytes]:
+def _read(stream: Any, has_ended: Callable[[], bool]) -> Iterator[bytes]:
     """What comes until the stream ends, or whoever writes it has ended."""
     while True:
         if select.select([stream], [], [], PAUSE)[0]:
@@ -95,7 +101,7 @@ def _read(stream: Any, goes_on: Callable[[], bool]) -> Iterator[bytes]:
             if not part:
                 return
             yield part
-        elif not goes_on():
+        elif has_ended():
             return
 
 

@@ -52,6 +52,7 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
         # Behind a few lines that also take the article's flag.
         Program("consul-template.bin", *built.programs["consul-template"]),
         File("/usr/local/bin/consul-template", render("service/consul-template", lab), mode="755"),
+        File("/usr/local/bin/deployment_lock.sh", render("service/deployment_lock.sh", lab), mode="755"),
         File("/etc/profile.d/lab.sh", f"export DOCKER_HOST={lab.swarm_endpoint}\n"),
         File("/etc/profile.d/lab-steps.sh", render("service/steps.sh", lab)),
         File("/etc/lab/facts.yml", render("service/facts.yml", lab)),

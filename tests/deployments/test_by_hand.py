@@ -13,6 +13,8 @@ from deployments import by_hand
 from deployments.by_hand import Deployed
 from lab import config, waiting
 from lab.errors import CheckFailed, ConfigError, LabError
+from lab.model import Service
+from lab.shell import CommandFailed
 from lab.testing import Answer, Endless, FakeConsul, FakeShell, said
 
 LAB = config.load(config.LAB_FILE)
@@ -20,8 +22,7 @@ BOOKS = LAB.service("books-service")
 FRONT = LAB.service("books-fe")
 
 NOTED = r"-X PUT -d '(blue|green)'"
-SESSION = said('{"ID": "s1"}')
-ACQUIRE = r"lock\?acquire=s1"
+LOCK = "deployment_lock.sh books-"
 UPSTREAM = "/data/nginx/upstreams"
 SERVED = r"-D - http://10\.100\.199\.200/api/v1/books \| tee .*\| grep -i '\^x-color: green'"
 DIRECT = r"curl -fsS -m 5 -o /dev/null http://10\.100\.199\.202:32768"
@@ -52,8 +53,7 @@ def master(live: str | None, other: Mapping[str, Answer] | None = None) -> FakeS
     """swarm-master with this live color, where all goes well but what `other` says."""
     CONSUL.colors = dict.fromkeys(("books-service", "books-fe"), live)
     usual: dict[str, Answer] = {
-        "session/create": SESSION,
-        ACQUIRE: said("true"),
+        LOCK: said("s1\n"),
         "v1/health/service": registered(),
         "": said(),
     }
@@ -208,11 +208,38 @@ def test_an_image_tag_is_a_release(release: str) -> None:
 
 
 def test_a_second_deployment_is_refused_and_changes_nothing() -> None:
-    shell = master("blue", {ACQUIRE: said("false"), r"lock\?raw": said("ansible 10:00:00")})
+    refusal = "another deployment of books-service is running: ansible since 10:00:00\n"
+    shell = master("blue", {LOCK: said(exit=3, stderr=refusal)})
     with pytest.raises(CheckFailed, match="another deployment of books-service is running") as caught:
         deploy(shell)
-    assert caught.value.last_seen == "ansible 10:00:00"
+    assert caught.value.last_seen == "ansible since 10:00:00"
     assert shell.ran("docker-compose|docker stop|sed -i") == []
+
+
+def test_a_lock_that_cannot_be_asked_for_is_told_as_that() -> None:
+    shell = master("blue", {LOCK: said(exit=7, stderr="curl: (7) Failed to connect")})
+    with pytest.raises(CommandFailed) as caught:
+        deploy(shell)
+    assert "Failed to connect" in caught.value.last_seen
+
+
+@pytest.mark.parametrize(("serves", "goes_to"), [("blue", "green"), ("green", "blue"), (None, "blue")])
+def test_after_a_killed_deployment_the_color_that_serves_users_is_live(
+    serves: str | None, goes_to: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    left = said("s1 left by ansible since 10:00:00, process 9-100\n")
+    headers = said(f"x-color: {serves}") if serves else said(exit=7)
+    shell = master("green", {LOCK: left, r"-D - \S+$": headers})
+
+    def note(_: object, service: Service, color: str | None) -> None:
+        CONSUL.colors[service.name] = color
+
+    monkeypatch.setattr(by_hand, "set_color", note)
+    serves_then = SERVED.replace("green", goes_to)
+    shell.answers = {serves_then: said(), **shell.answers}
+    assert by_hand.deploy(LAB, shell, BOOKS, "1.1", told.append).color == goes_to
+    assert "was killed and left its lock: ansible since 10:00:00, process 9-100" in told[0]
 
 
 @pytest.mark.parametrize("other", [{}, {"docker-compose pull": said(exit=1)}], ids=["done", "refused"])
@@ -286,7 +313,7 @@ def test_an_address_that_is_none_becomes_no_part_of_a_script(address: str) -> No
 
 @pytest.mark.parametrize("session", ["$(id)", "a b", "", "a/b", "x" * 41])
 def test_a_session_that_is_none_becomes_no_part_of_a_script(session: str) -> None:
-    shell = master("blue", {"session/create": said(json.dumps({"ID": session}))})
+    shell = master("blue", {LOCK: said(session)})
     with pytest.raises(LabError, match="cannot be what Consul says"):
         deploy(shell)
     assert len(shell.scripts) == 1

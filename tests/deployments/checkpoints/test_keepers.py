@@ -46,17 +46,24 @@ def framed(out: bytes, err: bytes = b"") -> bytes:
 
 
 def container(stream: bytes, code: int | None, *, closes: bool = True, is_there: bool = True) -> Any:
-    """A container in which a command has ended, whose stream the engine closes, or leaves until it is asked."""
+    """A container in which a command has ended, whose stream the engine closes, or leaves open."""
     ours, engines = socket.socketpair()
-    engines.sendall(stream)
+    begun: list[str] = []
     if closes:
+        engines.sendall(stream)
         engines.close()
 
     def inspect(id: str) -> dict[str, Any]:
-        engines.close()
         if not is_there:
+            engines.close()
             raise NotFound("no such exec instance")
-        return {"Running": False, "ExitCode": code}
+        if closes or len(begun) > 1:
+            engines.close()
+            return {"Running": False, "ExitCode": code}
+        begun.append(id)
+        if len(begun) > 1:
+            engines.sendall(stream)
+        return {"Running": len(begun) > 1, "ExitCode": None}  # at first it has not begun
 
     api = SimpleNamespace(
         exec_create=lambda *_, **__: {"Id": "e1"}, exec_start=lambda id, socket: ours, exec_inspect=inspect

@@ -119,7 +119,7 @@ def test_a_color_is_started_tested_and_made_live_in_this_order_and_the_old_one_s
 def test_the_lock_is_given_back_however_a_deployment_ends() -> None:
     (block,) = (task for task in TASK_LISTS["role service"] if "block" in task)
     (last,) = block["always"]
-    assert last["ansible.builtin.command"]["argv"][-1].endswith("/v1/session/destroy/{{ session.stdout }}")
+    assert last["ansible.builtin.command"]["argv"][-1].endswith("/v1/session/destroy/{{ session }}")
 
 
 # A lock that is gone needs no giving back; a service that does not answer is why one deploys it.
@@ -184,21 +184,6 @@ def test_consuls_check_waits_as_long_as_its_host_needs(patience: str, timeout: s
     assert definition(patience)["checks"][0]["timeout"] == timeout
 
 
-def lock_script() -> str:
-    task = next(task for task in role_tasks() if task["name"] == "One deployment at a time")
-    said = {"consul": "consul", "lock": "the-lock", "container_name": "books-service"}
-    return "\n".join(
-        [
-            *(f"{name}={rendered(text, **said)}" for name, text in task["environment"].items()),
-            task["ansible.builtin.shell"],
-        ]
-    )
-
-
-def rendered(text: str, **said: str) -> str:
-    return Environment(undefined=StrictUndefined, autoescape=False).from_string(text).render(said)
-
-
 @pytest.mark.parametrize("task", role_tasks(), ids=lambda task: task["name"].replace(" ", "-"))
 def test_no_variable_becomes_a_part_of_a_shells_script(task: dict[str, Any]) -> None:
     assert "{{" not in task.get("ansible.builtin.shell", "")
@@ -224,26 +209,3 @@ def test_a_release_is_looked_at_before_anything_is_done(release: str) -> None:
     condition = environment.compile_expression(task["ansible.builtin.assert"]["that"])
     assert condition(wanted=release) is RELEASES[release]
     assert position("can be an image's tag") < position("One deployment at a time")
-
-
-@pytest.mark.parametrize(("factor", "ttl", "seconds"), [("1", "180s", 60), ("3", "540s", 180)])
-def test_a_deployment_holds_and_awaits_its_lock_as_long_as_its_host_needs(
-    factor: str, ttl: str, seconds: int, played: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LAB_PATIENCE", factor)
-    played.know_patience()
-    played.clock = 15
-    played.by_words(
-        "curl", {"*session/create": 'echo \'{"ID": "s1"}\'', "*raw": "echo ansible"}, otherwise="true"
-    )
-    done = played.run(lock_script())
-    assert played.calls(f'"TTL": "{ttl}"') != []
-    assert len(played.calls("the-lock?acquire=s1")) == seconds / 15 + 1
-    assert f"another deployment of books-service has been running for {seconds} s" in done.stderr
-    assert (done.returncode, played.calls()[-1]) == (1, "curl -fsS -X PUT consul/v1/session/destroy/s1")
-
-
-def test_a_deployment_that_gets_its_lock_tells_its_id(played: Any) -> None:
-    played.by_words("curl", {"*session/create": 'echo \'{"ID": "s1"}\'', "*acquire=s1": "echo true"})
-    done = played.run(lock_script())
-    assert (done.returncode, done.stdout) == (0, "s1\n")
