@@ -230,7 +230,7 @@ def deployment_lock(master: Shell, service: Service) -> Iterator[DeploymentLock]
 
 def _take_lock(master: Shell, service: Service) -> DeploymentLock:
     try:
-        taken = master.run(f"deployment_lock.sh {service.name} 'by hand' 0", sudo=False, check=False)
+        taken = master.run(f"deployment_lock.sh take {service.name} 'by hand' 0", sudo=False, check=False)
     except KeyboardInterrupt:
         # It goes on after a Ctrl-C.
         master.run("pkill -u vagrant -x deployment_lock", sudo=False, check=False)

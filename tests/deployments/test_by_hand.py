@@ -22,7 +22,7 @@ BOOKS = LAB.service("books-service")
 FRONT = LAB.service("books-fe")
 
 NOTED = r"-X PUT -d '(blue|green)'"
-LOCK = "deployment_lock.sh books-"
+LOCK = "deployment_lock.sh take books-"
 UPSTREAM = "/data/nginx/upstreams"
 SERVED = r"-D - http://10\.100\.199\.200/api/v1/books \| tee .*\| grep -i '\^x-color: green'"
 DIRECT = r"curl -fsS -m 5 -o /dev/null http://10\.100\.199\.202:32768"

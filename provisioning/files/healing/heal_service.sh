@@ -18,9 +18,7 @@ passes() {
     jq 'length > 0 and all(.[]; .Status == "passing")')" = true ]
 }
 is_registered() { ask "$consul/v1/agent/service/$service" >/dev/null 2>&1; }
-deployment_runs() {
-  [ -n "$(ask "$consul/v1/kv/services/$service/lock" 2>/dev/null | jq -r '.[0].Session // empty')" ]
-}
+deployment_runs() { deployment_lock.sh runs "$service"; }
 no_deployment_runs() { ! deployment_runs; }
 answers() { ask -o /dev/null "$jenkins/api/json" 2>/dev/null; }
 cd_is_online() { [ "$(ask "$jenkins/computer/cd/api/json" 2>/dev/null | jq -r .offline)" = false ]; }

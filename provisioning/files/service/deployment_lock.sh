@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# SERVICE WHO SECONDS: takes the lock of a service's deployments, after SECONDS at the latest, and prints its id, a session
-# of Consul's. There is one deployment of a service at a time, whoever deploys.
+# The lock of a service's deployments, a session of Consul's: there is one deployment at a time, whoever deploys.
+#   take SERVICE WHO SECONDS   takes it, after SECONDS at the latest, and prints its id; exit 3: another deployment runs
+#   runs SERVICE               whether a deployment runs
 #
 # The lock names the process with whose end the deployment has ended too: Ansible's, or that of an SSH connection. One that
 # was killed keeps no lock: the next deployment takes it once nothing of the other's goes on, and is told "left by" whom.
 set -u -o pipefail
 . /etc/lab/waiting.sh
-service=$1 who=$2 seconds=$3
+word=$1 service=$2
 consul=http://localhost:8500
 lock=$consul/v1/kv/services/$service/lock
 works='docker-compose|start_color.sh|direct_test.sh|restore_records|cut_over.sh'  # names have 15 characters
-left=
+held_by='' held_as=''  # what the lock notes, and its session
 
 began() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }  # ticks since the boot: a PID comes again
 holder() {  # the outermost playbook around this script, or the SSH connection that asked for it
@@ -24,30 +25,38 @@ holder() {  # the outermost playbook around this script, or the SSH connection t
   pid=${playbook:-$pid}
   echo "process $pid-$(began "$pid")"
 }
+look() {  # fails when there is no lock, or Consul does not say
+  local entry
+  entry=$(ask "$lock" 2>/dev/null) || return
+  held_by=$(jq -r '.[0].Value // "" | @base64d' <<<"$entry")
+  held_as=$(jq -r '.[0].Session // "" | @uri' <<<"$entry")
+  [ "$held_as" ]
+}
+was_killed() {  # whoever holds it: that process is gone, or is another one by now; of one that is not named nobody can tell
+  local process
+  process=$(grep -oE '[0-9]+-[0-9]+$' <<<"$held_by") && [ "$(began "${process%-*}")" != "${process#*-}" ]
+}
+goes_on() { ! was_killed || pgrep -x "$works" >/dev/null; }
+
 acquired() { [ "$(curl -fsS -X PUT -d "$note" "$lock?acquire=$session")" = true ]; }
 destroy() { curl -fsS -X PUT "$consul/v1/session/destroy/$1" >/dev/null; }
-is_dead() {  # NOTE: its process is gone, or is another one by now; of a lock that names none nobody can tell
-  local process
-  process=$(grep -oE '[0-9]+-[0-9]+$' <<<"$1") && [ "$(began "${process%-*}")" != "${process#*-}" ]
-}
-takes() {
-  local entry other
-  acquired && return
-  entry=$(ask "$lock") || return
-  other=$(jq -r '.[0].Value | @base64d' <<<"$entry")
-  is_dead "$other" || return
-  left=$other
-  ! pgrep -x "$works" >/dev/null && destroy "$(jq -r '.[0].Session | @uri' <<<"$entry")" && acquired
+takes_over() { acquired || { look && ! goes_on && destroy "$held_as" && acquired; }; }
+take() {  # WHO SECONDS
+  note="$1 since $(date +%T), $(holder)"
+  session=$(curl -fsS -X PUT -d '{"TTL": "'"$(stretched 180)"'s", "Behavior": "delete", "LockDelay": "0s"}' \
+    "$consul/v1/session/create" | jq -r .ID) || exit 1
+  trap 'destroy "$session"; exit 1' TERM
+  if until_true "$2" takes_over || { was_killed && until_true 60 takes_over; }; then
+    echo "$session${held_by:+ left by $held_by}"
+  else
+    echo "another deployment of $service is running: $held_by" >&2
+    destroy "$session"
+    exit 3
+  fi
 }
 
-note="$who since $(date +%T), $(holder)"
-session=$(curl -fsS -X PUT -d '{"TTL": "'"$(stretched 180)"'s", "Behavior": "delete", "LockDelay": "0s"}' \
-  "$consul/v1/session/create" | jq -r .ID) || exit
-trap 'destroy "$session"; exit 1' TERM
-if until_true "$seconds" takes || { [ "$left" ] && until_true 60 takes; }; then
-  echo "$session${left:+ left by $left}"
-else
-  echo "another deployment of $service is running: $(ask "$lock?raw")" >&2
-  destroy "$session"
-  exit 3
-fi
+case $word in
+  take) take "${@:3}" ;;
+  runs) look && goes_on ;;
+  *) exit 2 ;;
+esac

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -17,6 +18,7 @@ from provisioning.templates import render
 LAB = config.load(config.LAB_FILE)
 SCRIPT = render("service/deployment_lock.sh", LAB)
 KEY = "v1/kv/services/books-service/lock"
+TAKE = ("take", "books-service", "by hand", "0")
 DESTROY = "curl -fsS -X PUT http://localhost:8500/v1/session/destroy/"
 
 
@@ -56,16 +58,16 @@ class Master:
     played: Any
     proc: Path
 
-    def take(
+    def run(
         self,
         *,
-        seconds: int = 0,
+        words: Sequence[str] = TAKE,
         around: dict[int, Process] = SSH,
         noted: str | None = None,
         works: str = "exit 1",
-        otherwise: str = "exit 7",
+        holder: str | None = "s0",
     ) -> CompletedProcess[str]:
-        """Run the script; `noted` is in a lock that session s0 holds, `works` is what pgrep does."""
+        """Run the script; `noted` is in a lock that `holder` holds, `works` is what pgrep does."""
         for pid, one in around.items():
             (self.proc / str(pid)).mkdir(parents=True)
             fields = f"S {one.parent} " + "0 " * 17 + f"{one.began} 0 0"
@@ -75,7 +77,7 @@ class Master:
         names = {f"-o comm= -p {pid}": f"echo {one.name}" for pid, one in around.items()}
         self.played.by_words("ps", {**parents, **names}, otherwise=f"echo {first}")
         self.played.program("pgrep", works)
-        held = [{"Session": "s0", "Value": b64encode((noted or "").encode()).decode()}]
+        held = [{"Session": holder, "Value": b64encode((noted or "").encode()).decode()}]
         acquire = "echo true" if noted is None else "[ -e $state/freed ] && echo true || echo false"
         self.played.by_words(
             "curl",
@@ -84,14 +86,10 @@ class Master:
                 "*acquire=s1": acquire,
                 "*session/destroy/s0": "touch=$state/freed; : >$touch",
                 "*session/destroy/s1": "true",
-                f"*{KEY}": f"echo '{json.dumps(held)}'",
-                f"*{KEY}[?]raw": f"echo '{noted}'",
+                f"*{KEY}": "exit 22" if noted is None else f"echo '{json.dumps(held)}'",
             },
-            otherwise=otherwise,
         )
-        return self.played.run(
-            SCRIPT, "books-service", "by hand", str(seconds), places={"/proc": str(self.proc)}
-        )
+        return self.played.run(SCRIPT, *words, places={"/proc": str(self.proc)})
 
     def note(self) -> str:
         (acquired, *_) = self.played.calls("acquire=s1")
@@ -104,7 +102,7 @@ class Master:
 def test_a_lock_names_the_process_whose_end_is_the_deployments(
     around: dict[int, Process], process: str, master: Master
 ) -> None:
-    done = master.take(around=around)
+    done = master.run(around=around)
     assert (done.returncode, done.stdout) == (0, "s1\n"), done.stderr
     assert master.note().startswith("by hand since ")
     assert master.note().endswith(f", process {process}")
@@ -115,21 +113,21 @@ DEAD = {"it is gone": "process 9-100", "its PID is another's by now": "process 5
 
 @pytest.mark.parametrize("case", DEAD)
 def test_the_lock_of_a_deployment_that_was_killed_is_taken_at_once(case: str, master: Master) -> None:
-    done = master.take(noted=f"ansible since 10:00:00, {DEAD[case]}")
+    done = master.run(noted=f"ansible since 10:00:00, {DEAD[case]}")
     assert (done.returncode, done.stdout) == (0, f"s1 left by ansible since 10:00:00, {DEAD[case]}\n")
     assert master.played.calls("destroy") == [f"{DESTROY}s0"]
 
 
 def test_it_is_taken_once_nothing_of_the_killed_one_goes_on(master: Master) -> None:
     ends = "echo x >>$state/looks; [ $(wc -l <$state/looks) -lt 3 ]"
-    done = master.take(noted="by hand since 10:00:00, process 9-100", works=ends)
+    done = master.run(noted="by hand since 10:00:00, process 9-100", works=ends)
     assert done.returncode == 0
     assert len(master.played.calls("pgrep")) == 3
 
 
 def test_what_a_killed_one_left_is_waited_for_no_longer_than_a_minute(master: Master) -> None:
     master.played.clock = 15
-    done = master.take(noted="by hand since 10:00:00, process 9-100", works="exit 0")
+    done = master.run(noted="by hand since 10:00:00, process 9-100", works="exit 0")
     assert done.returncode == 3
     assert master.played.calls("destroy") == [f"{DESTROY}s1"]
 
@@ -139,7 +137,7 @@ ALIVE = ["ansible since 10:00:00, process 50-777", "gone", "ansible 10:00:00", "
 
 @pytest.mark.parametrize("noted", ALIVE)
 def test_a_lock_whose_process_runs_or_is_not_named_is_left_alone(noted: str, master: Master) -> None:
-    done = master.take(noted=noted)
+    done = master.run(noted=noted)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == f"another deployment of books-service is running: {noted}\n"
     assert master.played.calls("destroy") == [f"{DESTROY}s1"]
@@ -152,12 +150,32 @@ def test_a_deployment_holds_and_awaits_its_lock_as_long_as_its_host_needs(
     monkeypatch.setenv("LAB_PATIENCE", factor)
     master.played.know_patience()
     master.played.clock = 15
-    assert master.take(seconds=60, noted="ansible 10:00:00").returncode == 3
+    assert master.run(words=(*TAKE[:-1], "60"), noted="ansible 10:00:00").returncode == 3
     assert master.played.calls(f'"TTL": "{ttl}"') != []
     assert len(master.played.calls("acquire=s1")) == seconds / 15 + 1
 
 
 def test_a_silent_consul_is_no_other_deployment(master: Master) -> None:
     master.played.by_words("curl", {})
-    done = master.played.run(SCRIPT, "books-service", "by hand", "0")
+    done = master.played.run(SCRIPT, *TAKE)
     assert done.returncode not in (0, 3)
+
+
+RUNS = {
+    "a deployment's lock": ("ansible since 10:00:00, process 50-777", "exit 1", True),
+    "what a killed one began": ("ansible since 10:00:00, process 9-100", "exit 0", True),
+    "a killed one's lock": ("ansible since 10:00:00, process 9-100", "exit 1", False),
+    "no lock": (None, "exit 0", False),
+}
+
+
+@pytest.mark.parametrize("case", RUNS)
+def test_a_deployment_runs_as_long_as_its_process_or_what_it_began(case: str, master: Master) -> None:
+    noted, works, runs = RUNS[case]
+    done = master.run(words=("runs", "books-service"), noted=noted, works=works)
+    assert (done.returncode == 0) is runs
+    assert master.played.calls("-X PUT") == []
+
+
+def test_a_lock_that_nobody_holds_is_no_deployment(master: Master) -> None:
+    assert master.run(words=("runs", "books-service"), noted="by hand", holder=None).returncode != 0

@@ -193,11 +193,6 @@ class Around:
             {
                 "*/v1/agent/checks*ServiceName*books-service*": "cat $state/checks || exit 22",
                 "*/v1/agent/service/books-service": "[ -e $state/registered ] || exit 22",
-                # the lock is seen once more, then its deployment has ended
-                "*/v1/kv/services/books-service/lock": (
-                    "[ -e $state/lock ] || exit 22; cat $state/lock; [ ! -e $state/after ] || "
-                    "{ rm $state/lock; cp $state/after $state/checks; }"
-                ),
                 "*-X POST */job/books-service/build": f"{up}; {build}",
                 "*8080/crumbIssuer/api/json": (
                     f'{up}; echo \'{{"crumb": "c1", "crumbRequestField": ".crumb"}}\''
@@ -211,6 +206,12 @@ class Around:
                     f'{up}; echo \'{{"building": false, "result": "{self.result}"}}\''
                 ),
             },
+        )
+        # a deployment is seen once more, then it has ended
+        self.played.program(
+            "deployment_lock.sh",
+            "[ -e $state/deployment ] || exit 1; [ ! -e $state/after ] || "
+            "{ rm $state/deployment; cp $state/after $state/checks; }",
         )
         self.played.program("ansible-playbook", "echo >$state/jenkins")
         done = self.played.run(script, "books-service")
@@ -263,12 +264,12 @@ def test_what_consul_does_not_say_is_no_pass(around: Around) -> None:
     assert around.builds == 1
 
 
-def test_no_lock_is_no_deployment_to_wait_for(around: Around) -> None:
+def test_where_no_deployment_runs_none_is_waited_for(around: Around) -> None:
     assert "a deployment is running" not in around.heal()
 
 
 def test_a_service_is_not_deployed_twice_while_its_deployment_runs(around: Around) -> None:
-    around.says("lock", '[{"Session": "s1"}]')
+    around.says("deployment", "")
     around.says("after", PASSING)
     said = around.heal()
     assert "a deployment is running: waiting for it" in said
@@ -276,15 +277,10 @@ def test_a_service_is_not_deployed_twice_while_its_deployment_runs(around: Aroun
 
 
 def test_a_deployment_that_did_not_help_is_followed_by_one(around: Around) -> None:
-    around.says("lock", '[{"Session": "s1"}]')
+    around.says("deployment", "")
     around.says("after", CRITICAL)
     around.heal()
     assert around.builds == 1
-
-
-def test_a_lock_that_nobody_holds_is_not_waited_for(around: Around) -> None:
-    around.says("lock", '[{"LockIndex": 3}]')
-    assert "a deployment is running" not in around.heal()
 
 
 def test_a_service_that_is_not_registered_any_more_is_left(around: Around) -> None:
