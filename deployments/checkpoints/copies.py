@@ -47,7 +47,7 @@ class Copies:
 
     def put_back(self, id: str) -> None:
         nodes = containers.nodes(self.lab, self.client)
-        keepers.each(nodes, _pause)
+        keepers.each(nodes, containers.pause)
         keepers.on_all(self.keepers, lambda keeper: keeper.work("restore", id))
         keepers.each(nodes, _restart)
 
@@ -91,12 +91,6 @@ def present(lab: Lab, say: Say) -> set[str]:
 def _start(container: Any) -> None:
     if container.status not in ("running", "paused"):
         container.start()
-
-
-def _pause(container: Any) -> None:
-    container.reload()
-    if container.status != "paused":
-        container.pause()
 
 
 def _restart(container: Any) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from lab.errors import CheckFailed, HostError, LabError
 from lab.model import MARK, Lab
 from lab.providers import containers
 from lab.shell import in_parallel
-from lab.waiting import PAUSE, limit, wait_until
+from lab.waiting import PAUSE, in_words, limit, stretched, wait_until
 from provisioning.roles import registry
 
 SCRIPT = Path(__file__).with_name("keeper.sh")
@@ -38,7 +39,7 @@ LAYER = (SETTINGS, "/etc/docker/key.json", registry.DATA)
 CAPABILITIES = ["SYS_PTRACE", "SYS_ADMIN"]
 FRAME, STDOUT, STDERR = Struct(">BxxxL"), 1, 2
 CHUNK = 65536
-EXIT = 2.0  # seconds in which the engine knows the exit code of what has printed all
+LATE = 10.0  # seconds between the end of a work and the end of what it printed, whichever is told first
 FULL = "No space left on device"
 
 
@@ -89,20 +90,22 @@ def run(container: Any, command: Sequence[str], settings: Mapping[str, str]) -> 
 
     with closing(api.exec_start(id, socket=True)) as stream:
         out, err = printed(b"".join(_read(stream, has_ended)))
-    wait_until(has_ended, EXIT, "the exit code of a keeper's work")
+    wait_until(has_ended, LATE, "the exit code of a keeper's work")
     return api.exec_inspect(id)["ExitCode"], out, err
 
 
 def _read(stream: Any, has_ended: Callable[[], bool]) -> Iterator[bytes]:
-    """What comes until the stream ends, or whoever writes it has ended."""
-    while True:
+    """What comes until the stream ends. Raises OSError when whoever writes it has ended, and it does not."""
+    deadline = None
+    while deadline is None or time.monotonic() < deadline:
         if select.select([stream], [], [], PAUSE)[0]:
             part = os.read(stream.fileno(), CHUNK)
             if not part:
                 return
             yield part
-        elif has_ended():
-            return
+        elif deadline is None and has_ended():  # an engine that is busy may know that before all is sent
+            deadline = time.monotonic() + stretched(LATE)
+    raise OSError(f"the end of what it prints did not come in {in_words(LATE)}")
 
 
 def printed(stream: bytes) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from lab import config, engine, machines, virsh
 from lab.environment import ROOT
 from lab.errors import LabError, printable
 from lab.model import Lab
+from lab.providers import containers
 from lab.shell import in_parallel
 
 STILL = "still"
@@ -35,7 +36,8 @@ class Pausing:
 
 def _pause_containers(lab: Lab) -> None:
     with closing(engine.connect()) as client:
-        in_parallel(lambda node: client.api.pause(lab.machine(node)), machines.names(lab))
+        found = containers.nodes(lab, client)
+        in_parallel(lambda node: containers.pause(found[node]), machines.names(lab))
 
 
 def _unpause_containers(lab: Lab) -> None:

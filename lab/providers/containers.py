@@ -15,9 +15,11 @@ from lab import engine, keys
 from lab.environment import dotfile
 from lab.model import Lab
 from lab.providers import by_vagrant, made_elsewhere
+from lab.waiting import wait_until
 
 # What outlives a node's container -> what the name of its volume ends with; the Vagrantfile says the same.
 VOLUMES = {"engine": "", "data": "-data", "consul": "-consul"}
+STILL = 20.0  # seconds in which a busy node's processes are frozen
 AUTHORIZED_KEYS = "/etc/lab/authorized_keys"  # where the Vagrantfile mounts this checkout's public key
 
 
@@ -53,6 +55,18 @@ def nodes(lab: Lab, client: docker.DockerClient) -> dict[str, Any]:
     by_machine = {container.name: container for container in found}
     wanted = {node.name: lab.machine(node.name) for node in lab.nodes}
     return {node: by_machine[machine] for node, machine in wanted.items() if machine in by_machine}
+
+
+def pause(container: Any) -> None:
+    """The node stands still. Raises TimedOut with what the engine said last."""
+
+    def is_paused() -> bool:
+        container.reload()
+        if container.status != "paused":
+            container.pause()  # "unable to freeze": processes that begin others all the time; not yet
+        return True
+
+    wait_until(is_paused, STILL, "its processes to be frozen", node=container.name)
 
 
 def key_of(mounts: Iterable[Mapping[str, Any]]) -> str:

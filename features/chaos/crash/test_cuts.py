@@ -12,6 +12,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,19 +96,20 @@ def _interruptible() -> Iterator[None]:
 
 
 def cut(words: tuple[str, ...], moment: float, how: signal.Signals) -> int | None:
-    """Run a command and cut it after so many seconds; returns its exit code."""
-    child = subprocess.Popen(
-        words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        child.wait(moment)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, how)
+    """Run a command and cut it after so many seconds; returns its exit code, 0 if it ended before."""
+    with tempfile.TemporaryFile("w+") as said:
+        child = subprocess.Popen(words, start_new_session=True, stdout=said, stderr=subprocess.STDOUT)
         try:
-            child.wait(stretched(120))
-        finally:
-            if child.poll() is None:
-                os.killpg(child.pid, KILL)
+            child.wait(moment)
+            said.seek(0)
+            assert child.returncode == 0, f"{shlex.join(words)}: exit {child.returncode}\n{said.read()}"
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, how)
+            try:
+                child.wait(stretched(120))
+            finally:
+                if child.poll() is None:
+                    os.killpg(child.pid, KILL)
     return child.returncode
 
 
@@ -151,7 +153,7 @@ def test_a_cut_command_ends_well_when_it_is_typed_again(
         ends_well(*chosen.before)
         moment = chance.uniform(0.2, chosen.seconds)
         code = cut(chosen.words, moment, how)
-        print(f"{name}: {INTERRUPTED[how]} after {moment:.1f} s: exit {code}")
+        print(f"{name}: {INTERRUPTED[how]} after {moment:.1f} s: exit {code}", flush=True)
         for words in (chosen.between, chosen.words, chosen.after):
             ends_well(*words)
         is_whole(lab)

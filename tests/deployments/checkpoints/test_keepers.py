@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Sequence
+from threading import Timer
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,42 +47,60 @@ def framed(out: bytes, err: bytes = b"") -> bytes:
     return b"".join(struct.pack(">BxxxL", kind, len(half)) + half for kind, half in parts)
 
 
-def container(stream: bytes, code: int | None, *, closes: bool = True, is_there: bool = True) -> Any:
-    """A container in which a command has ended, whose stream the engine closes, or leaves open."""
+def container(stream: bytes, code: int, inspected: Sequence[str] = (), ends: bool = True) -> Any:
+    """A container in which a command runs: `inspected` is what the engine says of it, look by look.
+
+    What it printed comes then, or is there at once.
+    """
     ours, engines = socket.socketpair()
-    begun: list[str] = []
-    if closes:
+    looks = [*inspected]
+
+    def send() -> None:
         engines.sendall(stream)
-        engines.close()
+        if ends:
+            engines.close()
 
     def inspect(id: str) -> dict[str, Any]:
-        if not is_there:
-            engines.close()
+        said = looks.pop(0) if looks else "ended"
+        if said == "gone":
             raise NotFound("no such exec instance")
-        if closes or len(begun) > 1:
-            engines.close()
-            return {"Running": False, "ExitCode": code}
-        begun.append(id)
-        if len(begun) > 1:
-            engines.sendall(stream)
-        return {"Running": len(begun) > 1, "ExitCode": None}  # at first it has not begun
+        if said == "ended, and prints":
+            Timer(0.1, send).start()
+        return {"ExitCode": None if said == "begins" else code}
 
+    if not looks:
+        send()
     api = SimpleNamespace(
         exec_create=lambda *_, **__: {"Id": "e1"}, exec_start=lambda id, socket: ours, exec_inspect=inspect
     )
-    return SimpleNamespace(id="c1", client=SimpleNamespace(api=api))
+    return SimpleNamespace(id="c1", client=SimpleNamespace(api=api), engines=engines)
 
 
-@pytest.mark.parametrize("closes", [True, False], ids=["closed", "left open"])
-def test_a_work_ends_with_its_process_also_when_the_engine_leaves_its_stream_open(closes: bool) -> None:
-    told = framed("größer\n".encode(), b"a warning\n")
-    assert keepers.run(container(told, 0, closes=closes), ["true"], {}) == (0, "größer\n", "a warning\n")
+TOLD = "größer\n".encode()
+LOOKS: dict[str, tuple[str, ...]] = {
+    "printed at once": (),
+    "told to have ended before all is sent": ("begins", "ended, and prints"),
+}
 
 
-def test_a_keeper_that_is_removed_in_its_work_is_told_and_not_waited_for() -> None:
-    gone = container(framed(b"half"), None, closes=False, is_there=False)
+@pytest.mark.parametrize("case", LOOKS)
+def test_a_work_tells_all_that_it_printed_when_it_has_ended(case: str) -> None:
+    works = container(framed(TOLD, b"a warning\n"), 0, LOOKS[case])
+    assert keepers.run(works, ["true"], {}) == (0, "größer\n", "a warning\n")
+
+
+UNENDED = {"it is removed": ("begins", "gone"), "the engine leaves its stream open": ("begins", "ended")}
+
+
+@pytest.mark.parametrize("case", UNENDED)
+def test_a_work_whose_end_is_not_told_is_no_work_and_not_waited_for(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keepers, "LATE", 0.0)
+    works = container(b"", 0, UNENDED[case])
     with pytest.raises(LabError, match="its keeper does not answer"):
-        Keeper("n1", gone).work("restore")
+        Keeper("n1", works).work("restore")
+    works.engines.close()
 
 
 def test_why_there_is_no_checkpoint_is_told_also_where_nothing_can_be_cleared(
