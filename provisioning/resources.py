@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lab.model import MARK
+from lab.waiting import limit
+
+TRIES = 60.0  # seconds in which systemd's own tries help a unit that did not start at once
 
 
 class Resource(Protocol):
@@ -343,7 +346,15 @@ class Unit:
             f"systemctl daemon-reload; systemctl reset-failed {self.name} 2>/dev/null || true; "
             f"systemctl enable -q {self.name}"
         )
-        return f"{enable}; systemctl restart {self.name}" if self.started else enable
+        return f"{enable}; {_restarted(self.name)}" if self.started else enable
+
+
+def _restarted(unit: str) -> str:
+    """Shell that restarts a unit. What fails at first systemd may start again; if not, its log is told."""
+    tries_again = f'until [ "$(systemctl is-active {unit})" != activating ]; do sleep 0.2; done'
+    settles = f"timeout {limit(TRIES)} bash -c {shlex.quote(tries_again)}; systemctl is-active -q {unit}"
+    logged = f"journalctl -u {unit} -n 20 --no-pager -o cat >&2; exit 1"
+    return f"systemctl restart {unit} || {{ {settles}; }} || {{ {logged}; }}"
 
 
 @dataclass(frozen=True)

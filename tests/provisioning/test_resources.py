@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from lab.shell import CommandFailed, Result
-from provisioning import converge
+from provisioning import converge, resources
 from provisioning.resources import (
     Command,
     Container,
@@ -286,7 +286,33 @@ WRONG: dict[str, tuple[Resource, str, str]] = {
 @pytest.mark.parametrize("case", WRONG)
 def test_the_difference_is_mended(case: str) -> None:
     resource, observed, script = WRONG[case]
-    assert (resource.converge(observed, NOTHING) or "nothing").endswith(script)
+    assert script in (resource.converge(observed, NOTHING) or "nothing")
+
+
+STARTS = {
+    "it starts": ("true", "active", 0),
+    "it starts when systemd tries again": ("exit 1", "activating activating active", 0),
+    "it does not start": ("exit 1", "activating failed", 1),
+    "it never comes to an end": ("exit 1", "activating", 1),
+}
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_a_unit_is_given_systemds_own_tries_and_one_that_fails_tells_its_log(
+    case: str, played: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restart, states, code = STARTS[case]
+    monkeypatch.setattr(resources, "TRIES", 0.5)
+    is_active = (
+        f"states=({states}); echo x >>$state/looks; look=$(wc -l <$state/looks); "
+        "now=${states[look-1]:-${states[-1]}}; echo $now; [ $now = active ]"
+    )
+    played.by_words("systemctl", {"restart *": restart, "is-active *": is_active}, otherwise="true")
+    played.program("journalctl", "echo no space left")
+    done = played.run(UNIT.converge("enabled\ninactive", NOTHING) or "")
+    assert done.returncode == code
+    assert ("no space left" in done.stderr) is bool(code)
+    assert bool(played.calls("journalctl -u u.service")) is bool(code)
 
 
 def test_an_owner_that_differs_is_mended() -> None:
@@ -298,7 +324,7 @@ def test_an_owner_that_differs_is_mended() -> None:
 
 
 def test_a_unit_is_restarted_when_what_it_reads_changed() -> None:
-    assert UNIT.converge("enabled\nactive", frozenset({"file:/x"})) == RESTART
+    assert UNIT.converge("enabled\nactive", frozenset({"file:/x"})) == UNIT.converge("disabled", NOTHING)
 
 
 def test_a_unit_that_is_not_to_run_is_never_started() -> None:
