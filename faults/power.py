@@ -16,6 +16,7 @@ from lab.waiting import stretched
 
 CUT, HALT, REBOOT, FREEZE = "cut", "halt", "reboot", "freeze"
 BOOT_SECONDS = 90
+STILL = 20  # seconds in which a busy node's processes are frozen
 
 
 class Power(Protocol):
@@ -52,7 +53,10 @@ class _Containers:
         return None
 
     def take(self, act: str, site: Site) -> str:
-        return _ours(site, f"docker {self.WORDS[act]} {self._name(site)} >/dev/null")
+        command = f"docker {self.WORDS[act]} {self._name(site)} >/dev/null"
+        if act == FREEZE:  # processes that begin others all the time are not frozen at the first try
+            return _ours(site, waiting(site), f"until_true {STILL} {command}")
+        return _ours(site, command)
 
     def give(self, act: str, site: Site) -> str:
         name = self._name(site)

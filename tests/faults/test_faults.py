@@ -226,6 +226,16 @@ def test_virtual_machines_have_a_clock_of_their_own(provider: str, lab: Lab, sna
     assert 'date -s "60 seconds"' in clock.actions[0].inject
 
 
+def test_a_busy_node_that_is_not_frozen_at_once_is_frozen_in_a_while(
+    lab: Lab, snapshot: Snapshot, played: Any
+) -> None:
+    host, *_ = plan(lab, snapshot, made("freeze"), "swarm-node-01", 30, chance=random.Random(1)).actions
+    tries = "echo >>$state/tries; [ $(wc -l <$state/tries) -gt 2 ] || { echo unable to freeze >&2; exit 1; }"
+    played.by_words("docker", {"pause bluegreen-lab-swarm-node-01": tries}, otherwise=f"echo {lab.name}")
+    assert played.run(host.inject).returncode == 0
+    assert len(played.calls("docker pause")) == 3
+
+
 def test_vagrant_freezes_nothing(lab: Lab, snapshot: Snapshot) -> None:
     other = dataclasses.replace(lab, provider="virtualbox")
     with pytest.raises(CheckFailed, match="Vagrant cannot freeze a node of virtualbox"):
