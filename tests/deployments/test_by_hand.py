@@ -278,6 +278,13 @@ def test_what_was_live_is_live_after_a_cut_and_the_lock_is_given_back(case: str,
     assert not shell.ran("docker stop booksservice_blue_1")
 
 
+def test_a_cut_while_the_lock_is_asked_for_ends_that_and_changes_nothing() -> None:
+    shell = master("blue", {LOCK: KeyboardInterrupt()})
+    with pytest.raises(KeyboardInterrupt):
+        deploy(shell)
+    assert shell.scripts[1:] == ["pkill -u vagrant -x deployment_lock"]
+
+
 def test_a_second_cut_stops_and_names_what_is_left() -> None:
     shell = master("blue", {"docker-compose pull": KeyboardInterrupt(), "pkill": KeyboardInterrupt()})
     told: list[str] = []
