@@ -56,6 +56,7 @@ class Flag:
 @dataclass(frozen=True)
 class ListOf:
     each: Text | OneOf | Keys
+    most: int = 300  # a name in YAML for a long list makes a far longer one of a short file
 
 
 @dataclass(frozen=True)
@@ -74,26 +75,31 @@ COMPONENTS = (
     *("registrator", "registry", "service", "swarm"),
 )
 
-NAME = Text(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", "small letters, digits and hyphens, starting with a letter")
+NAME = Text(
+    r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?",
+    "small letters, digits and hyphens, starting with a letter, no hyphen at its end, 63 at most",
+)
 ADDRESS = Text(r"\d+\.\d+\.\d+\.\d+", "an IPv4 address such as 10.100.199.200")
 SUBNET = Text(r"\d+\.\d+\.\d+\.\d+/\d+", "an IPv4 network such as 10.100.199.0/24")
 URL_PATH = Text(
-    r"/|(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+", "a path such as / or /api/v1/books, with no slash at its end"
+    r"(?!.{201})(/|(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+)",
+    "a path such as / or /api/v1/books, with no slash at its end, 200 characters at most",
 )
 RELEASE = Text(
     r"(?!latest$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", 'a release in quotes, such as "1.0", and not latest'
 )
 SSH_HOST = Text(
-    r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,252}",
-    "an address, a name, or a Host of ssh's configuration",
+    r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}|(?=[^:]*:[^:]*:)[0-9A-Fa-f:.]{2,45}",
+    "an address, a name, or a Host of ssh's configuration; a port is a key of its own",
 )
 USER = Text(r"[a-z_][a-z0-9_-]{0,31}", "the name of a user, such as admin")
-FILE = Text(r"[^\x00-\x1f\"%]{1,500}", "the path of a file, such as ~/.ssh/id_ed25519")
+FILE = Text(r"(?!\s)[^\"%]{1,500}(?<!\s)", 'the path of a file, such as ~/.ssh/id_ed25519, without " and %')
+PORT = r"(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
 JUMP = Text(
-    r"([a-z_][a-z0-9_-]{0,31}@)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}(:\d{1,5})?",
+    rf"([a-z_][a-z0-9_-]{{0,31}}@)?[A-Za-z0-9_][A-Za-z0-9_.-]{{0,252}}(:{PORT})?",
     "a host on the way, such as admin@bastion.example.org:22",
 )
-COMMAND = Text(r"[^\x00-\x1f]{1,1000}", "a command of this host, on one line")
+COMMAND = Text(r"(?!\s*(#|$)).{1,1000}", "a command of this host, on one line of 1000 characters at most")
 
 ACCESS = Keys(
     {
@@ -163,6 +169,19 @@ class Item:
         return tuple(item.plain() for item in self.value) if isinstance(self.value, list) else self.value
 
 
+OF_YAML = "tag:yaml.org,2002:"
+KINDS = {
+    OF_YAML + kind: said
+    for kind, said in {
+        "bool": "true or false",
+        "null": "nothing",
+        "int": "a number",
+        "float": "a number",
+        "timestamp": "a date",
+    }.items()
+}
+
+
 class _Wrong(Exception):
     """Something wrong at a line; `load` adds the file."""
 
@@ -172,7 +191,12 @@ class _Wrong(Exception):
 
 
 def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
+    return _line_of(node.start_mark)
+
+
+def _line_of(mark: yaml.Mark) -> int:
+    """As an editor counts: YAML ends a line also at characters that no editor does."""
+    return (mark.buffer or "").count("\n", 0, mark.pointer) + 1
 
 
 def _said(node: yaml.Node) -> str:
@@ -188,7 +212,26 @@ def _reject(node: yaml.Node, where: str, allowed: str, hint: str = "") -> NoRetu
 
 
 def _has_tag(node: yaml.Node, kind: str) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.tag == f"tag:yaml.org,2002:{kind}"
+    return isinstance(node, yaml.ScalarNode) and node.tag == f"{OF_YAML}{kind}"
+
+
+def _refuse_tag(node: yaml.Node, where: str, *kinds: str) -> None:
+    """A tag makes something else of what follows it."""
+    if node.tag not in [OF_YAML + kind for kind in kinds]:
+        raise _Wrong(_line(node), f"{where} has the tag {_tag(node)}", "the same without a tag")
+
+
+def _tag(node: yaml.Node) -> str:
+    return shown(node.tag.replace(OF_YAML, "!!"))
+
+
+def _but(node: yaml.Node, fits: bool) -> str:
+    """Why a value is not taken whose characters would do."""
+    if not fits:
+        return ""
+    if node.tag in KINDS:
+        return f" without quotes, which YAML takes for {KINDS[node.tag]}"
+    return " in quotes" if _has_tag(node, "str") else f" with the tag {_tag(node)}"
 
 
 def walk(node: yaml.Node, spec: Spec, where: str) -> Item:
@@ -212,12 +255,16 @@ def _walk_keys(node: yaml.Node, spec: Keys, where: str) -> Item:
     allowed = "keys: " + ", ".join(spec.keys)
     if not isinstance(node, yaml.MappingNode):
         _reject(node, where or "the file", allowed)
+    _refuse_tag(node, where or "the file", "map")
     found: dict[str, Item] = {}
     for key_node, value_node in node.value:
         key = key_node.value if isinstance(key_node, yaml.ScalarNode) else _said(key_node)
         path = f"{where}.{key}" if where else key
         if key not in spec.keys:
             raise _Wrong(_line(key_node), f"unknown key {shown(path)}{nearest(key, spec.keys)}", allowed)
+        _refuse_tag(
+            key_node, f'key "{path}"', "str", "bool"
+        )  # the keys on and off are true and false to YAML
         if key in found:
             raise _Wrong(
                 _line(key_node), f'key "{path}" is given twice, first in line {found[key].line}', allowed
@@ -235,13 +282,22 @@ def _walk_list(node: yaml.Node, spec: ListOf, where: str) -> Item:
         _reject(node, where, "a list, with at least one entry")
     if not node.value:
         raise _Wrong(_line(node), f"{where} is an empty list", "a list, with at least one entry")
+    _refuse_tag(node, where, "seq")
+    if len(node.value) > spec.most:
+        raise _Wrong(_line(node), f"{where} has {len(node.value)} entries", f"at most {spec.most}")
     return Item([walk(one, spec.each, f"{where}[{i}]") for i, one in enumerate(node.value)], _line(node))
 
 
 def _walk_text(node: yaml.Node, spec: Text, where: str) -> Item:
-    if not _has_tag(node, "str") or not re.fullmatch(spec.pattern, node.value):
-        _reject(node, where, spec.allowed)
+    fits = isinstance(node, yaml.ScalarNode) and _is_text(node.value, spec.pattern)
+    if not fits or not _has_tag(node, "str"):
+        _reject(node, where, spec.allowed, _but(node, fits))
     return Item(node.value, _line(node))
+
+
+def _is_text(value: str, pattern: str) -> bool:
+    """Whether it is of the pattern, and all of it can be seen: the rest is no path and no command."""
+    return bool(re.fullmatch(pattern, value)) and value.isprintable()
 
 
 def _walk_word(node: yaml.Node, spec: OneOf, where: str) -> Item:
@@ -253,16 +309,18 @@ def _walk_word(node: yaml.Node, spec: OneOf, where: str) -> Item:
 
 def _walk_number(node: yaml.Node, spec: Number, where: str) -> Item:
     allowed = f"a whole number from {spec.least} to {spec.most}"
-    if not _has_tag(node, "int") or not re.fullmatch(r"[1-9][0-9]{0,8}", node.value):
-        _reject(node, where, allowed)
+    fits = isinstance(node, yaml.ScalarNode) and bool(re.fullmatch(r"[1-9][0-9]{0,8}", node.value))
+    if not fits or not _has_tag(node, "int"):
+        _reject(node, where, allowed, _but(node, fits))
     if not spec.least <= int(node.value) <= spec.most:
         _reject(node, where, allowed)
     return Item(int(node.value), _line(node))
 
 
 def _walk_flag(node: yaml.Node, where: str) -> Item:
-    if not _has_tag(node, "bool") or node.value.lower() not in ("true", "false"):
-        _reject(node, where, "true or false")
+    fits = isinstance(node, yaml.ScalarNode) and node.value.lower() in ("true", "false")
+    if not fits or not _has_tag(node, "bool"):
+        _reject(node, where, "true or false", _but(node, fits))
     return Item(node.value.lower() == "true", _line(node))
 
 
@@ -320,6 +378,8 @@ def _subnet(item: Item) -> ipaddress.IPv4Network:
         subnet = ipaddress.IPv4Network(item.value)
     except ValueError as error:
         raise _Wrong(item.line, f"subnet is {shown(item.value)}: {error}", SUBNET.allowed) from error
+    if str(subnet) != item.value:  # another spelling, which no other program has for it
+        raise _Wrong(item.line, f"subnet is {shown(item.value)}", f"the same as {subnet}")
     if not any(subnet.subnet_of(private) for private in PRIVATE):
         allowed = "a private network: a part of " + ", ".join(map(str, PRIVATE))
         raise _Wrong(item.line, f"subnet is {subnet}: its addresses are somebody's", allowed)
@@ -349,6 +409,20 @@ def _check_access(lab: Item) -> None:
                     f"{where}.{key} with the provider {provider}",
                     f"with the provider {OWN_HOSTS}",
                 )
+
+
+def _check_hosts(lab: Item) -> None:
+    """No machine is two nodes."""
+    seen: dict[Any, Item] = {}
+    for node in lab["nodes"]:
+        if "ssh" not in node.value:
+            continue
+        way = node["ssh"].plain()
+        place = tuple(way.get(key) for key in ("host", "port", "jump", "config"))
+        if place in seen:
+            names = f"{node['name'].value} is on the machine of {seen[place]['name'].value}"
+            raise _Wrong(node["ssh"].line, f"nodes: {names}, {shown(way['host'])}", "a machine for each node")
+        seen[place] = node
 
 
 def _check_roles(lab: Item) -> None:
@@ -428,7 +502,7 @@ def read(path: Path) -> Lab:
         return _with_provider(_record(_checked(text)), os.environ.get(PROVIDER, ""), path)
     except _Wrong as wrong:
         raise ConfigError(
-            f"{path} line {wrong.line}: {wrong.what}", try_next=f"allowed: {wrong.allowed}"
+            f"{_told(path)} line {wrong.line}: {wrong.what}", try_next=f"allowed: {wrong.allowed}"
         ) from None
 
 
@@ -443,28 +517,33 @@ def _with_provider(lab: Lab, chosen: str, path: Path) -> Lab:
         )
     if lab.provider == OWN_HOSTS:
         raise ConfigError(
-            f"{PROVIDER} is {chosen}, and {path} has machines of your own",
+            f"{PROVIDER} is {chosen}, and {_told(path)} has machines of your own",
             try_next=f"unset {PROVIDER}, or another lab file in LAB_FILE",
         )
     return replace(lab, provider=chosen)
 
 
+def _told(path: Path) -> str:
+    """A path as one line of a message takes it."""
+    return shown(str(path), 300)[1:-1]
+
+
 def _read(path: Path) -> str:
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
-            raise ConfigError(f"{path} is not a file", try_next="name another file in LAB_FILE")
+            raise ConfigError(f"{_told(path)} is not a file", try_next="name another file in LAB_FILE")
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(MOST_CHARACTERS + 1)
     except OSError as error:
         raise ConfigError(
-            f"{path} cannot be read: {error.strerror}", try_next="name another file in LAB_FILE"
+            f"{_told(path)} cannot be read: {error.strerror}", try_next="name another file in LAB_FILE"
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{path} cannot be read: it is not UTF-8 text", try_next="save it as UTF-8"
+            f"{_told(path)} cannot be read: it is not UTF-8 text", try_next="save it as UTF-8"
         ) from error
     if len(text) > MOST_CHARACTERS:
-        raise ConfigError(f"{path} is longer than {MOST_CHARACTERS} characters", try_next="a lab file")
+        raise ConfigError(f"{_told(path)} is longer than {MOST_CHARACTERS} characters", try_next="a lab file")
     return text
 
 
@@ -476,26 +555,32 @@ def _checked(text: str) -> Item:
     _check_duplicates(lab)
     _check_addresses(lab)
     _check_access(lab)
+    _check_hosts(lab)
     _check_roles(lab)
     _check_names(lab)
     return lab
 
 
 def _compose(text: str) -> yaml.Node | None:
+    loader = yaml.SafeLoader("")
     try:
-        return yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        return loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise _Wrong(
-            mark.line + 1 if mark else 1, f"broken YAML: {error.problem}", "one YAML document"
-        ) from error
+        raise _broken(_line_of(mark) if mark else 1, str(error.problem)) from error
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise _Wrong(line, f"broken YAML: {error.reason}", "one YAML document") from error
+        raise _broken(text.count("\n", 0, error.position) + 1, error.reason) from error
     except RecursionError as error:
-        raise _Wrong(1, "broken YAML: brackets in brackets without end", "one YAML document") from error
-    except (ValueError, OverflowError) as error:  # an escape that is no character
-        raise _Wrong(1, "broken YAML: an escape that is no character", "one YAML document") from error
+        raise _broken(_line_of(loader.marks[-1]), "brackets in brackets without end") from error
+    except (ValueError, OverflowError) as error:  # such as an escape beyond the last character there is
+        raise _broken(
+            _line_of(loader.get_mark()), "an escape that is no character, or a number without end"
+        ) from error
+
+
+def _broken(line: int, why: str) -> _Wrong:
+    return _Wrong(line, f"broken YAML: {why}", "one YAML document")
 
 
 def _record(item: Item) -> Lab:

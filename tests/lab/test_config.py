@@ -144,6 +144,55 @@ WRONG = {
     "two documents": ("subnet:", "---\nsubnet:", "broken YAML"),
     "no end of brackets": ("10.100.199.0/24", "[" * 1000 + "]" * 1000, "brackets in brackets without end"),
     "an escape of no character": ("bluegreen-lab\n", '"\\U00110000"\n', "an escape that is no character"),
+    "an escape of no character in line 20": (
+        "name: books-fe",
+        'name: "\\U00110000"',
+        "line 20: broken YAML: an escape that is no character",
+    ),
+    "no end of brackets in line 23": (
+        "database: false\n",
+        f"database: {'[' * 1000}\n",
+        "line 23: broken YAML: brackets in brackets without end",
+    ),
+    "a line that only YAML ends": ("# The lab:", "# The\u2028lab:", 'line 1: unknown key "lab"'),
+    "a word that is no text to YAML": (
+        "bluegreen-lab\n",
+        "yes\n",
+        'name is "yes" without quotes, which YAML takes for true or false',
+    ),
+    "a number in quotes": ("port: 8080", 'port: "8080"', 'services[0].port is "8080" in quotes'),
+    "a flag in quotes": ("database: true", 'database: "true"', 'services[0].database is "true" in quotes'),
+    "a name with a tag": (
+        "bluegreen-lab\n",
+        "!!binary abcd\n",
+        'line 3: name is "abcd" with the tag "!!binary"',
+    ),
+    "a tag of the file": (
+        "# The lab:",
+        "--- !!python/dict # The lab:",
+        'line 1: the file has the tag "!!python',
+    ),
+    "a tag of a node": ("- {name: swarm-master", "- !x {name: swarm-master", 'nodes[0] has the tag "!x"'),
+    "a tag of a list": ("[master]", "!!set [master]", 'nodes[0].roles has the tag "!!set"'),
+    "a tag of a key": ("provider:", "!!int provider:", 'line 4: key "provider" has the tag "!!int"'),
+    "a list far too long": (
+        '["1.0", "1.1"] # built',
+        f"[{'a,' * 2000}] #",
+        "line 19: services[0].releases has 2000 entries",
+    ),
+    "a list named again and again": (
+        "  - {name: swarm-master",
+        f"  - &n {{name: n, address: 10.100.199.9, roles: [{'node,' * 200}]}}\n"
+        + "  - *n\n" * 401
+        + "  - {name: swarm-master",
+        "line 9: nodes has 406 entries",
+    ),
+    "a subnet spelled otherwise": (
+        "10.100.199.0/24",
+        "10.100.199.0/024",
+        'line 5: subnet is "10.100.199.0/024"\n  try next:  allowed: the same as 10.100.199.0/24',
+    ),
+    "a path longer than nginx takes": ("path: /\n", f"path: /{'a' * 200}\n", "200 characters at most"),
     "a release called latest": ('"1.0", "1.1"] # built', '"1.0", "latest"] # built', "and not latest"),
     "a way up in a path": ("path: /\n", "path: /a/../b\n", 'services[1].path is "/a/../b"'),
     "a path that is a dot": ("path: /\n", "path: /.\n", 'services[1].path is "/."'),
@@ -294,15 +343,40 @@ def test_a_way_to_a_machine_that_the_lab_makes_is_refused(tmp_path: Path, key: s
         ", config: ''",
         ", shared: perhaps",
         ", password: secret",
+        ", jump: gate:0",
+        ", jump: gate:65536",
+        ", jump: 'gate:\u0662\u0662'",
+        ', key: "\\ud800"',
+        ', key: "\\x9b2J"',
+        ", key: ' '",
+        ", config: 'a '",
     ],
 )
 def test_a_way_that_ssh_could_take_for_something_else_is_refused(tmp_path: Path, more: str) -> None:
     assert "nodes[0].ssh" in refusal(tmp_path, reached(OWN, more))
 
 
-@pytest.mark.parametrize("host", ["-oProxyCommand=x", "a b", "''", "a;b", "$(x)"])
+@pytest.mark.parametrize("host", ["-oProxyCommand=x", "a b", "''", "a;b", "$(x)", "h:22", "yes"])
 def test_a_host_that_is_none_is_refused(tmp_path: Path, host: str) -> None:
     assert "nodes[0].ssh.host" in refusal(tmp_path, reached(OWN).replace("host: h0", f"host: {host}"))
+
+
+@pytest.mark.parametrize("address", ["::1", "fe80::1", "::ffff:10.0.0.7", "10.0.0.7", "'1'"])
+def test_a_host_may_be_an_address(tmp_path: Path, address: str) -> None:
+    text = reached(OWN).replace("host: h0", f"host: '{address}'" if ":" in address else f"host: {address}")
+    assert load(tmp_path, text).master.ssh == Access(address.strip("'"))
+
+
+@pytest.mark.parametrize("command", ["' '", "'# later'", '"a\\ud800"', '"a\\x9b"', '"a\\nb"', "x" * 1001])
+def test_a_command_that_is_none_is_refused(tmp_path: Path, command: str) -> None:
+    text = reached(OWN).replace("ssh: {host: h1}", f"ssh: {{host: h1}}, power: {{off: {command}, on: b}}")
+    assert "nodes[1].power.off is" in refusal(tmp_path, text)
+
+
+def test_no_machine_is_two_nodes(tmp_path: Path) -> None:
+    said = refusal(tmp_path, reached(OWN).replace("host: h1", "host: h0"))
+    assert 'line 10: nodes: swarm-node-01 is on the machine of swarm-master, "h0"' in said
+    assert load(tmp_path, reached(OWN, ", port: 23").replace("host: h1", "host: h0, port: 24"))
 
 
 def test_machines_of_ones_own_are_in_one_lab_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
