@@ -83,7 +83,18 @@ def beside(first: Lab, name: str) -> Lab:
             f"there is no subnet beside {first.subnet} for the lab {name}",
             try_next="in lab.yml a subnet with private ones after it",
         )
+    if not _is_beside(subnet, first):
+        raise HostError(
+            f"the lab {name} keeps the subnet {subnet}, which is not beside {first.subnet} of the lab file",
+            try_next=f"the lab file as it was then; or, when nothing is left of {name}: rm {_file()}",
+        )
     return renamed(first, name, subnet)
+
+
+def _is_beside(subnet: IPv4Network, first: Lab) -> bool:
+    """Whether each address of the first lab has its place there, and all of them are private. Pure."""
+    is_private = any(subnet.subnet_of(private) for private in PRIVATE)
+    return is_private and subnet.prefixlen == IPv4Network(first.subnet).prefixlen
 
 
 def _file() -> Path:

@@ -197,3 +197,14 @@ def test_a_command_is_typed_with_the_name_of_its_lab(
 ) -> None:
     monkeypatch.setenv(environment.LAB, chosen)
     assert named.command("status", name) == typed
+
+
+@pytest.mark.parametrize("subnet", ["10.100.201.0/25", "10.100.0.0/16", "10.100.201.0", "8.8.8.0/24"])
+def test_a_subnet_that_is_kept_and_has_no_place_for_each_node_is_told(
+    subnet: str, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name_it(monkeypatch)
+    (state / "two").mkdir()
+    (state / "two" / "subnet").write_text(subnet)
+    with pytest.raises(HostError, match=r"the lab two keeps the subnet .*not beside 10\.100\.199\.0/24"):
+        config.load(config.LAB_FILE)
