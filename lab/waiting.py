@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from lab.errors import ConfigError, TimedOut
 
 T = TypeVar("T")
 PATIENCE = "LAB_PATIENCE"  # of the environment
+NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?")  # as lab/host.sh and the Vagrantfile read it too
 PAUSE = 0.2
 MOST_PATIENCE = 100.0
 SLOW_HOST = "on a slow host: LAB_PATIENCE=3 waits three times as long"
@@ -23,10 +25,7 @@ observer: Callable[[str, float], None] | None = None
 def patience() -> float:
     """By how much every limit of time is stretched: LAB_PATIENCE, or 1. Raises ConfigError."""
     said = os.environ.get(PATIENCE) or "1"
-    try:
-        factor = float(said)
-    except ValueError:
-        factor = 0.0
+    factor = float(said) if NUMBER.fullmatch(said) else 0.0
     if not 1 <= factor <= MOST_PATIENCE:
         raise ConfigError(
             f"LAB_PATIENCE is {said[:40]!r}",

@@ -91,7 +91,13 @@ def test_every_limit_is_stretched_by_one_factor(
     assert waiting.slowed(60) * factor == pytest.approx(60)
 
 
-@pytest.mark.parametrize("said", ["0", "0.5", "-1", "101", "three", "nan", "inf", "1e9", " "])
+# Numbers here, and others or none to lab/host.sh and to the Vagrantfile.
+OF_PYTHON_ALONE = ["\uff13", "1_0", "+3", "3\n", " 3", "1e1"]
+
+
+@pytest.mark.parametrize(
+    "said", ["0", "0.5", "-1", "101", "three", "nan", "inf", "1e9", " ", *OF_PYTHON_ALONE]
+)
 def test_a_factor_that_makes_no_sense_is_refused_with_what_would(
     said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
