@@ -20,7 +20,8 @@ from provisioning.stages import healths
 
 TIMEOUT = 25.0  # seconds a node gets for one question
 LINES = 1000  # of a component's log
-# What is asked of every node, one file each; beside it the logs that each of its components declares.
+# What is asked of every node, one file each; beside it the logs that each of its components declares. A limit
+# of time stands in braces: how long it is, is known when it is asked.
 QUESTIONS = {
     "docker-ps.txt": "docker ps -a --no-trunc",
     "docker-inspect.json": 'ids=$(docker ps -aq); [ -z "$ids" ] || docker inspect $ids',
@@ -30,7 +31,7 @@ QUESTIONS = {
     "journal.txt": "journalctl --no-pager -n 3000",
     "containers.log": (
         "for c in $(docker ps -a --format '{{.Names}}'); do echo \"== $c\"; "
-        f"timeout {limit(5)} docker logs -t --tail 200 $c 2>&1; done"
+        "timeout {SECONDS} docker logs -t --tail 200 $c 2>&1; done"
     ),
     "processes.txt": "ps -eo pid,ppid,lstart,stat,args --forest; free -m; df -h",
 }
@@ -61,7 +62,8 @@ def collect(lab: Lab, run: Path, scenario: Path) -> Path:
 
 def questions(lab: Lab) -> dict[str, dict[str, str]]:
     """Node -> the script behind each file of it. Pure."""
-    asked = {node.name: dict(QUESTIONS) for node in lab.nodes}
+    each = {file: script.replace("{SECONDS}", limit(5)) for file, script in QUESTIONS.items()}
+    asked = {node.name: dict(each) for node in lab.nodes}
     for health in healths(lab):
         asked[health.node][f"{health.component}.log"] = health.logs.last(LINES)
     return asked

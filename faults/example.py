@@ -2,7 +2,8 @@
 
 A sign is a script that exits 0 while the fault is there. In it and in a target, words in braces are
 filled in: {node} is the node that is hit (of a target with braces: the first swarm node), {other} and {third}
-are swarm nodes beside it, {blue} and {database} the containers of the main service, {service} its name.
+are swarm nodes beside it, {blue} and {database} the containers of the main service, {service} its name;
+{second} and {seconds} are the limits of a short and of a long question, as long as this host needs them.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from lab.model import DATABASE, Lab
 from lab.waiting import limit
 
 BEFORE = "/var/tmp/lab-before"  # on the node of the sign: the moment before the fault, in whole seconds
-ANSWER = f"curl -s -m {limit(1)} -o /dev/null http://{{at}}:8500/v1/agent/self"
-SLOW = f"curl -s -m {limit(5)} -o /dev/null -w '%{{time_total}}' http://{{node}}:8500/v1/agent/self"
+ANSWER = "curl -s -m {second} -o /dev/null http://{at}:8500/v1/agent/self"
+SLOW = "curl -s -m {seconds} -o /dev/null -w '%{time_total}' http://{node}:8500/v1/agent/self"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ def words(lab: Lab, snapshot: Snapshot, target: str, chance: random.Random) -> d
         "blue": service.container("blue"),
         "database": service.container(DATABASE),
         "service": service.name,
+        "second": limit(1),
+        "seconds": limit(5),
     }
     return {"node": hit, **dict(zip(("other", "third"), others, strict=False)), **names}
 

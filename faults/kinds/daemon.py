@@ -8,7 +8,6 @@ from typing import ClassVar
 from faults.example import Example, logged, not_running, silent
 from faults.fault import Action, Fault, Site, lines, waiting
 from faults.kinds import back
-from lab.waiting import limit
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class DockerStop(Fault):
     phrase: ClassVar[str] = "(?:has|have) (?:its|their) Docker daemon stopped"
     takes: ClassVar[str] = "nodes"
     example: ClassVar[Example | None] = Example(
-        "the node of the live color", f"! timeout {limit(2)} docker version"
+        "the node of the live color", "! timeout {seconds} docker version"
     )
 
     def actions(self, site: Site) -> list[Action]:

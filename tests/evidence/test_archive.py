@@ -83,3 +83,8 @@ def test_nothing_is_asked_without_the_labs_network(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(machines, "shells", lambda lab: pytest.fail("reached for the lab"))
     with pytest.raises(HostError):
         archive.collect(LAB, tmp_path, tmp_path)
+
+
+def test_a_question_is_as_patient_as_the_host_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_PATIENCE", "6")
+    assert "timeout 30 docker logs" in archive.questions(LAB)[LAB.master.name]["containers.log"]

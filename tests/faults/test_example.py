@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from faults import FAULTS, made
-from faults.example import filled, words
+from faults.example import answers, filled, slow, words
 from faults.targets import Snapshot
 from lab.model import Lab
 
@@ -36,7 +36,9 @@ def test_a_sign_is_shell_without_a_word_left(
 ) -> None:
     sign = filled(EXAMPLES[name].sign, words(lab, snapshot, EXAMPLES[name].target, chance))
     assert not [
-        word for word in ("node", "other", "third", "blue", "database", "service") if f"{{{word}}}" in sign
+        word
+        for word in ("node", "other", "third", "blue", "database", "service", "seconds")
+        if f"{{{word}}}" in sign
     ]
     done = subprocess.run(["bash", "-n"], input=sign, text=True, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -67,3 +69,12 @@ def test_a_lab_of_one_swarm_node_has_no_word_for_another(
     one = dataclasses.replace(lab, nodes=(lab.master, lab.swarm_nodes[0]))
     known = words(one, snapshot, "{node}", chance)
     assert known["node"] == "swarm-node-01" and not {"other", "third"} & known.keys()
+
+
+def test_a_question_is_as_patient_as_the_host_needs_it(
+    lab: Lab, snapshot: Snapshot, chance: random.Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_PATIENCE", "6")
+    known = words(lab, snapshot, "any node", chance)
+    assert "-m 6 " in filled(answers("localhost"), known)
+    assert "-m 30 " in filled(slow(0.3), known)
