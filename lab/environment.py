@@ -6,6 +6,7 @@ thing, by whatever starts a process of the lab: clients, Vagrant, pip, Go and SS
 
 from __future__ import annotations
 
+import getpass
 import os
 import pwd
 from collections.abc import Iterable, Mapping
@@ -67,14 +68,28 @@ def given() -> Mapping[str, str]:
     return os.environ if _given is None else _given
 
 
+def user() -> str:
+    """Who this is; the number of a user whom the system does not know, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _home() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return "/"  # unless HOME says another
+
+
 def adopt(engine: str) -> None:
     """Make the lab's environment this process's own, and so its children's; again is without effect."""
     global _given  # noqa: PLW0603  a process has one environment
     if _given is not None:
         return
     _given = dict(os.environ)
-    home = pwd.getpwuid(os.getuid()).pw_dir
-    own = clean(_given, passing(LIST.read_text()), home=home, engine=engine)
+    own = clean(_given, passing(LIST.read_text()), home=_home(), engine=engine)
     # Children work in other folders.
     own |= {name: os.path.abspath(own[name]) for name in PATHS if name in own}
     os.environ.clear()

@@ -7,7 +7,6 @@ machines in their description. Disks and boxes are volumes of a pool of their ow
 
 from __future__ import annotations
 
-import getpass
 import re
 import subprocess
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from urllib.parse import quote, unquote
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+from lab import environment
 from lab.errors import HostError, LabError
 from lab.model import MARK
 from lab.waiting import SLOW_HOST, in_words, stretched
@@ -148,7 +148,7 @@ def refusal(said: str) -> HostError | None:
     if "failed to connect to the hypervisor" not in low and "failed to connect socket" not in low:
         return None
     if "permission denied" in low or "authentication" in low or "polkit" in low:
-        user = getpass.getuser()
+        user = environment.user()
         return HostError(
             f"libvirt runs here, but {user} may not speak to it",
             last_seen=said,

@@ -18,7 +18,7 @@ from lab.errors import LabError
 from lab.model import Lab
 
 DOTFILE = "VAGRANT_DOTFILE_PATH"
-BOXES = Path.home() / ".vagrant.d" / "boxes"
+BOXES = Path(os.path.expanduser("~/.vagrant.d/boxes"))
 UP_TRIES = 3
 TRANSIENT = (
     "no such object",

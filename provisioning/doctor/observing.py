@@ -51,7 +51,7 @@ BROWSERS = (
 )
 TOOLS = ("ip", "ssh", "ssh-keygen", "sudo", "debootstrap", "virsh", "qemu-img")
 PLUGIN = Path("/usr/share/vagrant-plugins/plugins.d/vagrant-libvirt.json")  # as Debian packs it
-PLUGINS = Path.home() / ".vagrant.d" / "plugins.json"  # what `vagrant plugin install` notes
+PLUGINS = Path(os.path.expanduser("~/.vagrant.d/plugins.json"))  # what `vagrant plugin install` notes
 SETTINGS = Path("/etc/docker/daemon.json")
 PID_FILES = (Path("/run/docker.pid"), Path("/var/run/docker.pid"))
 KEYRINGS = (

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -114,3 +115,14 @@ def test_a_process_adopts_it_once_and_remembers_what_was_given(tmp_path: Path) -
     assert (own["DOCKER_HOST"], "GOOS" in own, before["GOOS"]) == ("unix:///run/d.sock", False, "windows")
     assert (own["LAB_FILE"], own["LAB_CACHE"]) == (str(tmp_path / "lab.yml"), "/c")
     assert mode == 0o644
+
+
+def test_a_user_whom_the_system_does_not_know_is_told_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> NoReturn:
+        raise KeyError("uid not found")
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert environment.user() == str(os.getuid())
+    assert environment._home() == "/"

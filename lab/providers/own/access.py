@@ -66,7 +66,7 @@ def ssh_words(access: Access) -> list[str]:
 
 
 def _path(said: str) -> str:
-    return str(Path(said).expanduser())
+    return os.path.expanduser(said)  # one of a user who is not there stays as it is: ssh tells it
 
 
 def trouble(node: Node, access: Access, said: str) -> HostError:

@@ -224,3 +224,7 @@ def test_a_way_that_fails_is_this_hosts_trouble_and_a_script_that_fails_the_labs
     with pytest.raises(LabError, match="exit 1 on the machine") as caught:
         access.run(NODE, "true")
     assert (caught.value.node, caught.value.last_seen) == (NODE.name, "halfno space")
+
+
+def test_a_home_that_nobody_has_is_left_for_ssh_to_tell() -> None:
+    assert access.ssh_words(Access("there", key="~nobody-here/k"))[2] == "~nobody-here/k"
