@@ -23,7 +23,7 @@ from faults import history
 from faults.harness import Harness, Plan
 from faults.history import Injected
 from lab import machines, named, owner
-from lab.errors import CheckFailed, ConfigError
+from lab.errors import CheckFailed, ConfigError, shown
 from lab.model import Lab
 
 
@@ -116,7 +116,7 @@ def inject(
     TARGET is a node, a container ("registrator on swarm-node-01") or a meaning: "the live color",
     "the node of the database", "any node", "a minority". Ctrl-C heals at once.
     """
-    chosen = faults.made(name, **dict(_setting(word) for word in settings))
+    chosen = faults.made(name, **_settings(settings))
     seed = seed or secrets.token_hex(3)
     harness = _harness(lab, seed)
     if dry_run:
@@ -134,11 +134,16 @@ def inject(
         _tell(harness.heal(begun.id))
 
 
-def _setting(word: str) -> tuple[str, str]:
-    key, equals, value = word.partition("=")
-    if not equals:
-        raise ConfigError(f'"{word}" is no setting', try_next="SETTING=VALUE, such as percent=30")
-    return key, value
+def _settings(words: Iterable[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise ConfigError(f"{shown(word)} is no setting", try_next="SETTING=VALUE, such as percent=30")
+        if key in found:
+            raise ConfigError(f"the setting {shown(key)} is given twice", try_next="each one once")
+        found[key] = value
+    return found
 
 
 def _print_plan(planned: Plan) -> None:

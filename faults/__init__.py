@@ -12,7 +12,7 @@ from faults.fault import Fault
 from faults.harness import DEFAULT_SECONDS, Harness, heal_overdue, reset
 from faults.history import Injected, open_faults
 from faults.kinds import FAULTS
-from lab.errors import ConfigError, nearest
+from lab.errors import ConfigError, nearest, shown
 
 __all__ = [
     "DEFAULT_SECONDS",
@@ -27,17 +27,17 @@ __all__ = [
 ]
 
 
-def made(name: str, **settings: str) -> Fault:
+def made(name: str, /, **settings: str) -> Fault:
     """A fault by its name, with settings as words. Raises ConfigError that names the nearest known word."""
     if name not in FAULTS:
-        raise ConfigError(f'no fault "{name}"{nearest(name, FAULTS)}', try_next="lab fault list --known")
+        raise ConfigError(f"no fault {shown(name)}{nearest(name, FAULTS)}", try_next="lab fault list --known")
     kind = FAULTS[name]
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for key, word in settings.items():
         if key not in known:
             raise ConfigError(
-                f'"{name}" has no setting "{key}"{nearest(key, known)}',
+                f'"{name}" has no setting {shown(key)}{nearest(key, known)}',
                 try_next="its settings: " + (", ".join(known) or "none"),
             )
         values[key] = _value(name, key, word, type(known[key].default))
@@ -48,4 +48,6 @@ def _value(name: str, key: str, word: str, kind: type) -> object:
     try:
         return kind(word)
     except ValueError as error:
-        raise ConfigError(f'{key} of "{name}" is a number, not "{word}"', try_next=f"{key}=10") from error
+        raise ConfigError(
+            f'{key} of "{name}" is a number, not {shown(word)}', try_next=f"{key}=10"
+        ) from error

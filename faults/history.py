@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from evidence.entries import Entry, FaultPhase
 from faults.fault import Action
-from lab.errors import ConfigError, nearest
+from lab.errors import ConfigError, nearest, shown
 
 
 @dataclass(frozen=True)
@@ -89,5 +89,5 @@ def find(entries: Iterable[Entry], id: str) -> Injected:
     known = {fault.id: fault for fault in faults(entries)}
     if id not in known:
         latest = ", ".join(list(known)[-5:]) or "none so far"
-        raise ConfigError(f'no fault "{id}"{nearest(id, known)}', try_next=f"the latest: {latest}")
+        raise ConfigError(f"no fault {shown(id)}{nearest(id, known)}", try_next=f"the latest: {latest}")
     return known[id]

@@ -167,3 +167,17 @@ def test_a_journal_cut_in_the_middle_of_a_line_is_told(
     listed: list[dict[str, Any]] = json.loads(out)
     assert (code, [one["id"] for one in listed]) == (0, [id])
     assert "line 3: cut short" in err
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["percent=30", "percent=40"], 'the setting "percent" is given twice'),
+        (["name=x"], '"loss" has no setting "name"'),
+        (["a\nb=x"], '"loss" has no setting "a\\nb"'),
+        (["percent=a\nb"], 'percent of "loss" is a number, not "a\\nb"'),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(lab: Lab, settings: list[str], said: str) -> None:
+    code, _, err = lab("inject", "loss", "any node", *settings)
+    assert code == 2 and said in err
