@@ -37,6 +37,7 @@ def origin(url: str) -> str:
     try:
         parts = urlsplit(url)
         is_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        is_one = is_one and url.isprintable() and " " not in url and http.leads_somewhere(url)
     except ValueError:
         is_one = False
     if not is_one or parts.username or parts.path not in ("", "/") or parts.query or parts.fragment:

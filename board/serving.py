@@ -25,7 +25,7 @@ from board.looking import PAUSE_AROUND, PAUSE_INSIDE, Again, Around, Inside, Loo
 from board.server import Board
 from board.traffic import Second, Traffic
 from lab import named
-from lab.errors import ConfigError, HostError
+from lab.errors import ConfigError, HostError, shown
 from lab.model import Lab
 from lab.waiting import stretched
 
@@ -46,7 +46,9 @@ def listen(address: str, port: int) -> socket.socket:
             address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (OSError, UnicodeError) as error:
-        raise ConfigError(f"{address} is no address", last_seen=str(error), try_next="ip address") from error
+        raise ConfigError(
+            f"{shown(address)} is no address", last_seen=str(error), try_next="ip address"
+        ) from error
     opened = socket.socket(family, kind, protocol)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -20,6 +20,16 @@ def client(seconds: float, **options: Any) -> httpx.Client:
     return httpx.Client(timeout=stretched(seconds), **options)
 
 
+def leads_somewhere(url: str) -> bool:
+    """Whether a client can be given this address: its host can be asked for."""
+    import httpx  # noqa: PLC0415
+
+    try:
+        return bool(httpx.URL(url).host.encode("idna"))
+    except (httpx.InvalidURL, UnicodeError):
+        return False
+
+
 def error() -> type[httpx.HTTPError]:
     """What a client raises that gets no answer. For an `except`, which asks only when something is raised."""
     import httpx  # noqa: PLC0415

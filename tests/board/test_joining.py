@@ -29,6 +29,7 @@ def test_where_a_board_is(url: str) -> None:
     (
         *("", "10.0.0.5:8765", "ftp://x", "http://", "http://x:0", "http://x:99999", "http://x:y"),
         *("http://u:p@x", "http://x/events", "http://x/?a=b", "http://x/#y", "http://[::1", "javascript:x"),
+        *("http://xn--/", "http://\udcff", f"http://{'a' * 64}", "http://a..b", "http://a b", "http://a\nb"),
     ),
 )
 def test_what_is_no_address_of_a_board_is_told(url: str) -> None:
