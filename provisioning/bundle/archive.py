@@ -91,8 +91,11 @@ def _opened(file: Path) -> Iterator[tarfile.TarFile]:
             yield tar
     except tarfile.TarError as error:
         raise refused(str(file), "this is no bundle", str(error)) from error
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        if error.filename != str(file):
+    except OSError as error:
+        if error.errno == errno.EIO:
+            raise no_room(error, str(file)) from error
+        is_there = not isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError)
+        if is_there or error.filename != str(file):
             raise
         raise ConfigError(f"the bundle {file} cannot be read", last_seen=str(error)) from error
 

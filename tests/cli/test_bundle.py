@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,3 +96,12 @@ def test_up_gives_the_bundle_on(
     monkeypatch.setattr(lab_command.screens, "closing", lambda lab: None)
     assert command("up", word, source)[0] == 0
     assert given == [source]
+
+
+@pytest.mark.parametrize("words", [("bundle", "verify"), ("bundle", "serve"), ("up", "--bundle")])
+def test_what_is_no_file_is_refused_and_not_waited_for(
+    words: tuple[str, ...], command: Command, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    code, _, err = command(*words, str(tmp_path / "pipe"))
+    assert code == 2 and "pipe' is not a file" in err
