@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -19,7 +18,7 @@ from cli.progress import Progress, console
 from deployments import by_hand
 from deployments.checkpoints import shelf
 from lab import config, engine, environment, labs, machines, named, owner, waiting
-from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, of_file
+from lab.errors import CheckFailed, ConfigError, HostError, LabError, nearest, of_file, shown
 from lab.model import Lab
 from lab.providers import kvm
 from provisioning import build, provision
@@ -32,7 +31,19 @@ def interrupted() -> str:
     return f"interrupted; what was made stays: `{up}` goes on from there, `{down}` removes it"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Click takes every broken pipe for stdout's, and ends without a word, as if a check had failed."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            if _output_is_lost():
+                ctx.exit(0)  # who reads it has seen enough, such as `head`
+            raise LabError("what was spoken to has gone away", last_seen=str(error)) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--lab-file", type=click.Path(path_type=Path), help="Another lab.yml.")
 @click.option("-n", "--name", help="A lab beside the first, in a subnet of its own; or LAB=NAME.")
 @click.pass_context
@@ -43,7 +54,7 @@ def cli(context: click.Context, lab_file: Path | None, name: str | None) -> None
     5 an error inside the lab, 130 interrupted.
     """
     if lab_file is not None:
-        os.environ["LAB_FILE"] = str(lab_file.resolve())  # the Vagrantfile reads it too
+        os.environ["LAB_FILE"] = os.path.abspath(lab_file)  # the Vagrantfile reads it too
     if name is not None:
         os.environ[environment.LAB] = name
     waiting.patience()  # a factor that makes no sense is told before anything is done
@@ -175,7 +186,7 @@ def logs(lab: Lab, component: str) -> None:
     if not chosen:
         known = sorted({health.component for health in healths(lab)})
         raise ConfigError(
-            f"no component {component!r}{nearest(component, known)}",
+            f"no component {shown(component)}{nearest(component, known)}",
             try_next="one of " + ", ".join(known),
         )
     shells = machines.shells_of_present(lab)
@@ -234,8 +245,9 @@ cli.add_command(step.steps)
 
 def main() -> None:
     """Run the command; every error ends in its documented exit code."""
-    engine.adopt_environment()
     try:
+        _require_folder()
+        engine.adopt_environment()
         cli(prog_name="lab", standalone_mode=False)
     except click.exceptions.Abort:
         console.print(interrupted())
@@ -250,13 +262,32 @@ def main() -> None:
         console.print(str(error), markup=False, style="red")
         sys.exit(error.exit_code)
     except OSError as error:
-        refused = of_file(error, _owner(error.filename), getpass.getuser())
+        _output_is_lost()
+        refused = of_file(error, _owner(error.filename), environment.user())
         if refused is None:
             _own_error()
         console.print(str(refused), markup=False, style="red")
         sys.exit(HostError.exit_code)
     except Exception:
         _own_error()
+
+
+def _require_folder() -> None:
+    """Raises HostError in a folder that was removed: no path means anything there."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise HostError("this folder is not there any more", try_next="cd, to one that is") from error
+
+
+def _output_is_lost() -> bool:
+    """Whether stdout takes nothing more; then what is left for it goes nowhere, and troubles nobody."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _owner(name: object) -> str:

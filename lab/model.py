@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import TypeVar
 
-from lab.errors import ConfigError, nearest
+from lab.errors import ConfigError, nearest, shown
 
 MARK = "bluegreen-lab"  # the label of all that is made: containers, networks, volumes, images
 SHARED = "images"  # that label's value on what all labs use; no lab is called so
@@ -188,5 +188,5 @@ def _named(kind: str, name: str, known: tuple[_Named, ...]) -> _Named:
             return one
     names = [one.name for one in known]
     raise ConfigError(
-        f'the lab has no {kind} "{name}"{nearest(name, names)}', try_next=f"one of: {', '.join(names)}"
+        f"the lab has no {kind} {shown(name)}{nearest(name, names)}", try_next=f"one of: {', '.join(names)}"
     )

@@ -149,7 +149,7 @@ def test_any_other_error_of_the_system_is_shown_whole(lab: Lab, monkeypatch: pyt
 # --- usage --------------------------------------------------------------------------------------------------
 
 UNKNOWN = {
-    "component": (["logs", "consol"], "no component 'consol'; did you mean \"consul\"?"),
+    "component": (["logs", "consol"], 'no component "consol"; did you mean "consul"?'),
     "component, none near": (["logs", "zzz"], "one of backup, consul, docker, healing, jenkins, nginx"),
     "service": (["deploy", "books-srvice", "1"], 'no service "books-srvice"; did you mean "books-service"?'),
     "node of ssh": (["ssh", "swarm-nod-01"], 'no node "swarm-nod-01"; did you mean "swarm-node-01"?'),
@@ -373,9 +373,51 @@ SLOW = (
 def test_no_command_loads_what_only_another_one_needs() -> None:
     script = f"import sys, cli.main; print([name for name in {SLOW} if name in sys.modules])"
     said = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={"LAB_PATIENCE": "nan"},  # which nothing asks for that is only loaded
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert said.stdout == "[]\n"
+
+
+def test_stdout_that_takes_nothing_is_told_once_and_has_its_exit_code() -> None:
+    with open("/dev/full", "w") as full:
+        words = [sys.executable, "-m", "cli", "step", "show", "1"]
+        done = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.count("No space left"), "ignored" in done.stderr) == (4, 1, False)
+
+
+def broken_pipe(*_: object) -> NoReturn:
+    raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+def test_a_reader_that_has_gone_is_no_failure(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab_command, "_output_is_lost", lambda: True)
+    monkeypatch.setattr(labs, "here", broken_pipe)
+    assert lab("list") == (0, "", "")
+
+
+def test_a_broken_pipe_that_is_not_that_of_stdout_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labs, "here", broken_pipe)
+    code, out, err = lab("list")
+    assert (code, out) == (5, "") and "what was spoken to has gone away" in err
+
+
+def test_a_folder_that_was_removed_is_told(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    code, _, err = lab("--lab-file", "lab.yml", "list")
+    assert code == 4 and "this folder is not there any more" in err
+
+
+def test_a_lab_file_that_is_a_link_to_itself_is_refused_in_words(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    code, _, err = lab("--lab-file", str(tmp_path / "loop"), "list")
+    assert code == 2 and "loop cannot be read: Too many levels" in err
 
 
 # --- what errors tell one to try ----------------------------------------------------------------------------
