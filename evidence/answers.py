@@ -10,6 +10,7 @@ from sys import intern
 from typing import Any, Literal, get_args
 
 from evidence.entries import is_moment
+from evidence.files import content
 from lab.errors import LabError
 
 Outcome = Literal["ok", "fail", "unknown"]
@@ -73,8 +74,10 @@ def _parsed(text: bytes, warn: Callable[[str], None]) -> Iterator[Answer]:
             continue
         try:
             yield _answer(json.loads(line))
+        except json.JSONDecodeError:
+            warn(f"line {number} is cut short or damaged, passed over")
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            warn(f"line {number} is cut short, passed over")
+            warn(f"line {number} is no answer, passed over")
 
 
 def _answer(facts: dict[str, Any]) -> Answer:
@@ -87,13 +90,15 @@ def _answer(facts: dict[str, Any]) -> Answer:
 
 
 def _is_sound(answer: Answer) -> bool:
-    """Each fact is of its kind."""
+    """Each fact is of its kind, and its end is not before its beginning."""
     moments = (answer.planned, answer.sent, answer.finished)
     words = (answer.release, answer.color, answer.node, answer.book)
     return (
         all(is_moment(moment) for moment in moments)
         and all(isinstance(word, str) for word in words)
+        and answer.finished >= max(answer.planned, answer.sent)
         and isinstance(answer.status, int | None)
+        and not isinstance(answer.status, bool)
         and isinstance(answer.error, str | None)
         and answer.outcome in OUTCOMES
     )
@@ -105,7 +110,7 @@ def read(record: Path, warn: Callable[[str], None] = lambda _: None) -> list[Ans
     Raises LabError when the record is not there.
     """
     try:
-        text = record.read_bytes()
+        text = content(record)
     except OSError as error:
         raise LabError(f"{record} cannot be read: {error.strerror}") from error
     return sorted(_parsed(text, lambda what: warn(f"{record}, {what}")), key=lambda answer: answer.planned)

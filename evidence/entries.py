@@ -370,9 +370,11 @@ def _taken(chosen: type[Entry], facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number(kind: Callable[[Any], float]) -> Callable[[Any], float]:
+    """Of moments, of spans and of what is counted: none is below zero."""
+
     def read(value: Any) -> float:
         number = kind(value)
-        if not abs(number) <= MOST:  # which NaN is not either
+        if isinstance(value, bool) or not 0 <= number <= MOST:  # which NaN is not either
             raise ValueError(f"{value!r} is out of bounds")
         return number
 
@@ -429,7 +431,7 @@ HINTS = {one: {each.name: str(each.type) for each in fields(one)} for one in (*E
 
 def is_moment(value: Any) -> bool:
     """Whether this can be seconds of the wall clock: a number between 1970 and 3000, which NaN is not."""
-    return isinstance(value, int | float) and 0 <= value <= MOST
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST
 
 
 def unknown(entry: Unknown) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from evidence.entries import Entry, Unknown, is_moment, of, unknown
+from evidence.files import content, plain
 from lab import environment
 from lab.errors import LabError
 
@@ -61,7 +62,7 @@ def read(path: Path, warn: Callable[[str], None] = lambda _: None) -> list[Entry
     that cannot be read at all.
     """
     try:
-        text = path.read_bytes().decode(errors="replace")
+        text = content(path).decode(errors="replace")
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -72,8 +73,11 @@ def read(path: Path, warn: Callable[[str], None] = lambda _: None) -> list[Entry
             continue
         try:
             entry = _parsed(line)
+        except json.JSONDecodeError:
+            warn(f"{path}, line {number}: cut short or damaged, passed over")
+            continue
         except (ValueError, KeyError, AttributeError, TypeError, ArithmeticError, RecursionError):
-            warn(f"{path}, line {number}: cut short, passed over")
+            warn(f"{path}, line {number}: it is no entry, passed over")
             continue
         if isinstance(entry, Unknown):
             warn(f"{path}, line {number}: {unknown(entry)}")
@@ -82,8 +86,8 @@ def read(path: Path, warn: Callable[[str], None] = lambda _: None) -> list[Entry
 
 
 def _parsed(line: str) -> Entry:
-    facts = json.loads(line)
-    at = float(facts.pop("at"))
+    facts = plain(line)
+    at = facts.pop("at")
     if not is_moment(at):
         raise ValueError(f"{at} is no moment")
-    return of(str(facts.pop("kind")), at, **facts)
+    return of(str(facts.pop("kind")), float(at), **facts)

@@ -172,6 +172,8 @@ def _window(phases: Sequence[FaultPhase]) -> FaultWindow:
     first = phases[0]
     healed = next((one.at for one in phases if one.phase == "healed"), None)
     planned = first.deadline or (first.at + first.seconds if first.seconds else None)
+    if planned is not None and planned < first.at:
+        planned = None  # no fault ends before it begins
     target = ", ".join(first.on or ()) or first.target or ""
     return FaultWindow(first.id, first.name or "", target, first.at, planned, healed, phases[-1].phase)
 
@@ -279,16 +281,32 @@ def judge(answers: Sequence[Answer], entries: Sequence[Entry], begin: float, ser
 
 
 def is_sound(judged: Mapping[str, Any]) -> bool:
-    """Whether this can be what `judge` returned: each number is one, or None, and so is each of a phase's."""
+    """Whether this can be what `judge` returned: each number is one, or None, and so is each of a phase's.
+
+    Requests were counted, and no more of them failed than there were.
+    """
     latencies = judged.get("phases")
     if not isinstance(latencies, list) or not all(isinstance(one, dict) for one in latencies):
         return False
     fields = Latency.__dataclass_fields__.keys()
+    if not all(one.keys() == fields for one in latencies):
+        return False
     numbers = [value for key, value in judged.items() if key != "phases"]
     numbers += [value for one in latencies for key, value in one.items() if key != "phase"]
-    return all(one.keys() == fields for one in latencies) and all(
-        value is None or (isinstance(value, int | float) and abs(value) <= MOST) for value in numbers
+    return (
+        all(value is None or _is_number(value) for value in numbers)
+        and all(_is_counted(one) for one in (judged, *latencies))
+        and len({str(one["phase"]) for one in latencies}) == len(latencies)
     )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST
+
+
+def _is_counted(told: Mapping[str, Any]) -> bool:
+    requests, failed = told.get("requests"), told.get("failed")
+    return isinstance(requests, int) and isinstance(failed, int) and failed <= requests
 
 
 def phase_end(windows: Sequence[FaultWindow], first: float, recovered: float | None) -> float | None:

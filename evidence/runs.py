@@ -160,7 +160,7 @@ class Run:
                 name=self.scenario.name,
                 folder=self.scenario.folder.name,
                 verdict=verdict,
-                seconds=round(time.time() - self.scenario.begin, 2),
+                seconds=round(max(0.0, time.time() - self.scenario.begin), 2),  # a clock may be set back
                 judged=own,
                 entries=count,
                 numbers=numbers or {},

@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from evidence.report import markdown, model, openmetrics, page, slides
 from evidence.report.model import Report
@@ -21,7 +24,16 @@ STORY = "story.html"
 
 
 def _json(report: Report) -> str:
-    return json.dumps(model.plain(report), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(_finite(model.plain(report)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for a number that JSON has not."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 # The files of a report, and what is in each.
@@ -58,9 +70,16 @@ def write_story(folder: Path, wanted: str | None = None) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
+    """Anew, beside the one before: what is called so may be a link to a file elsewhere."""
+    new = path.with_name(f".{path.name}.new")
     try:
-        path.write_bytes(text.encode(errors="backslashreplace"))  # what UTF-8 cannot write is an escape
+        new.unlink(missing_ok=True)
+        with new.open("xb") as file:
+            file.write(text.encode(errors="backslashreplace"))  # what UTF-8 cannot write is an escape
+        new.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
         raise LabError(f"the report cannot be written to {path.parent}", last_seen=str(error)) from error
 
 

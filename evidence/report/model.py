@@ -5,14 +5,14 @@ Nothing here needs a lab. What is missing or broken in a folder is a warning in 
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from evidence import journal, measures, runs, spending
+from evidence import files, journal, measures, runs, spending
 from evidence.answers import Answer
 from evidence.entries import (
     TEXT,
@@ -91,6 +91,11 @@ class Scenario:
     live: tuple[tuple[float, str], ...] = ()  # when a color was seen to become live, since the run began
     entries: tuple[Entry, ...] = ()  # its own, in the order they happened
 
+    @property
+    def without(self) -> str:
+        """Why it has no answers."""
+        return "its requests are not there" if self.judged.get("requests") else "no request was sent"
+
 
 @dataclass(frozen=True)
 class Report:
@@ -143,7 +148,7 @@ def load(folder: Path) -> Report:
     warnings: list[str] = []
     facts = _facts(folder, warnings.append)
     labs = _labs(folder, warnings.append)
-    found = _parts(labs)
+    found = _parts(labs, warnings.append)
     service = facts["service"]
     scenarios = tuple(_scenario(folder, part, service, warnings.append) for part in found)
     if not scenarios:
@@ -154,12 +159,26 @@ def load(folder: Path) -> Report:
 
 def _labs(folder: Path, warn: Callable[[str], None]) -> list[list[Entry]]:
     """The entries of each lab of a run."""
-    return [_entries(path, warn) for path in runs.journals(folder) or [folder / runs.JOURNAL]]
+    paths = sorted(folder.glob("journal*.jsonl")) or [folder / runs.JOURNAL]
+    return [_entries(path, warn) for path in paths]
 
 
-def _parts(labs: Iterable[Sequence[Entry]]) -> list[Part]:
-    """The scenarios of every lab of a run, in the order they began."""
-    return sorted((part for entries in labs for part in parts(entries)), key=lambda part: part.begin.at)
+def _parts(labs: Iterable[Sequence[Entry]], warn: Callable[[str], None]) -> list[Part]:
+    """The scenarios of every lab of a run, in the order they began; `warn` is told what is not of them."""
+    found = []
+    for entries in labs:
+        own = parts(entries)
+        ends = {id(part.end) for part in own}
+        for stray in (one for one in entries if isinstance(one, ScenarioEnded) and id(one) not in ends):
+            warn(f"{stray.name}: an end ({stray.verdict}) that is not the end of a scenario, passed over")
+        for part in own:
+            if part.lost:
+                warn(f"{part.begin.name}: {part.lost} of its entries and of those before it are gone")
+        found += own
+    for name, times in Counter(part.begin.folder for part in found if part.begin.folder).items():
+        if times > 1:
+            warn(f"{name}: the folder of {times} scenarios")
+    return sorted(found, key=lambda part: part.begin.at)
 
 
 def _entries(path: Path, warn: Callable[[str], None]) -> list[Entry]:
@@ -183,8 +202,8 @@ FACTS: dict[str, tuple[Callable[[Any], bool], Any]] = {
     "service": (_is(str), ""),
     "started": (lambda value: value is None or is_moment(value), None),
     "command": (_is(str), ""),
-    "seed": (_is(int | str | None), None),
-    "check_interval": (_is(int | None), None),
+    "seed": (lambda value: isinstance(value, int | str | None) and not isinstance(value, bool), None),
+    "check_interval": (lambda value: value is None or (isinstance(value, int) and is_moment(value)), None),
     "versions": (_is(dict), {}),
 }
 
@@ -194,7 +213,7 @@ def _facts(folder: Path, warn: Callable[[str], None]) -> dict[str, Any]:
     path = folder / runs.RUN
     said: Any = {}
     try:
-        said = json.loads(path.read_text())
+        said = files.plain(files.content(path).decode())
     except (OSError, ValueError, RecursionError) as error:
         warn(f"{path} cannot be read: {error}")
     if not isinstance(said, dict):
@@ -224,6 +243,11 @@ class Part:
         return [self.begin, *self.own, *([self.end] if self.end else [])]
 
     @property
+    def lost(self) -> int:
+        """How many entries there were when it was judged, and are not there now."""
+        return max(0, self.end.entries - len(self.before) - 1 - len(self.own)) if self.end else 0
+
+    @property
     def judged_by(self) -> list[Entry]:
         """The entries its numbers were computed from, in the order they were written."""
         all_of_it = [*self.before, self.begin, *self.own]
@@ -238,10 +262,12 @@ def parts(entries: Sequence[Entry]) -> list[Part]:
     begins = [(index, entry) for index, entry in enumerate(entries) if isinstance(entry, ScenarioBegan)]
     found = []
     for (index, begin), (following, _) in pairwise([*begins, (len(entries), None)]):
-        rest = entries[index + 1 : following]
-        end = next((entry for entry in rest if isinstance(entry, ScenarioEnded)), None)
-        own = rest[: rest.index(end)] if end else [one for one in rest if not isinstance(one, LabPhase)]
         assert begin is not None, "only the last one is"
+        rest = entries[index + 1 : following]
+        ends = (entry for entry in rest if isinstance(entry, ScenarioEnded))
+        # Of another one, when two have written to the same journal, it tells nothing of this one.
+        end = next((entry for entry in ends if entry.folder in ("", begin.folder)), None)
+        own = rest[: rest.index(end)] if end else [one for one in rest if not isinstance(one, LabPhase)]
         found.append(Part(begin, end, tuple(entries[:index]), tuple(own)))
     return found
 
@@ -259,6 +285,8 @@ def _scenario(folder: Path, part: Part, service: str, warn: Callable[[str], None
     if judged is None:
         ordered = sorted(part.judged_by, key=lambda entry: entry.at)
         judged = measures.judge(answers, ordered, begin.at, service)
+    if judged["requests"] != len(answers):
+        warn(f"{begin.name}: {judged['requests']} requests were told, its records have {len(answers)}")
     return Scenario(
         name=begin.name,
         feature=begin.feature,
@@ -394,7 +422,7 @@ def recheck(folder: Path) -> list[str]:
     """
     warnings: list[str] = []
     service = _facts(folder, warnings.append)["service"]
-    found = _parts(_labs(folder, warnings.append))
+    found = _parts(_labs(folder, warnings.append), warnings.append)
     if not found:
         raise ConfigError(f"nothing to judge in {folder}", last_seen="\n".join(warnings) or None)
     for part in found:

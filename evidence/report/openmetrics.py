@@ -100,7 +100,8 @@ def _named(scenarios: Iterable[Scenario]) -> dict[Labels, Scenario]:
     named: dict[Labels, Scenario] = {}
     plays: Counter[Labels] = Counter()
     for scenario in scenarios:
-        labels: Labels = (("scenario", scenario.name), ("feature", scenario.feature))
+        # As they are written: two names may differ in what no terminal shows.
+        labels: Labels = (("scenario", printable(scenario.name)), ("feature", printable(scenario.feature)))
         plays[labels] += 1
         again = (("play", str(plays[labels])),) if plays[labels] > 1 else ()
         named[(*labels, *again)] = scenario

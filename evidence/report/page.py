@@ -80,7 +80,7 @@ def counts(report: Report) -> dict[str, int]:
 
 
 def says(scenario: Scenario) -> str:
-    return measures.says(scenario.answers) if scenario.answers else "no request was sent"
+    return measures.says(scenario.answers) if scenario.answers else scenario.without
 
 
 def clock(moment: float | None) -> str:

@@ -34,6 +34,8 @@ SERIES = {
 }
 OTHERS = ("#8a6d3b", "#b58900", "#6c71c4")
 MOODS = {"good": "#00855f", "bad": FAILED, "plain": PLAIN}
+MOST_SERIES = 12  # in the legend
+MOST_TEXT = 200  # characters of one text in a lane
 RASTER = 1500  # dots; more are drawn as an image inside the SVG, which stays small
 WIDTH, DOTS_HEIGHT, LANE_HEIGHT = 10.0, 2.6, 0.4
 STRIPES = 300  # of the users' lane
@@ -144,13 +146,19 @@ def _dots(axis: Axes, scenario: Scenario, origin: float) -> None:
     answers = scenario.answers
     if not answers:
         axis.set_ylim(0.001, 1)
-        axis.text(0.5, 0.5, "no request was sent", transform=axis.transAxes, ha="center", color=PLAIN)
+        axis.text(0.5, 0.5, scenario.without, transform=axis.transAxes, ha="center", color=PLAIN)
         return
     raster = len(answers) > RASTER
     size = 3.2 if len(answers) < 4 * RASTER else 2.0
-    for (release, color), hue in series(answers).items():
+    hues = series(answers)
+    for (release, color), hue in list(hues.items())[:MOST_SERIES]:
         chosen = [a for a in answers if not a.failed and (a.release, a.color) == (release, color)]
         _scatter(axis, chosen, origin, label(release, color), hue=hue, marker="o", size=size, raster=raster)
+    others = set(list(hues)[MOST_SERIES:])
+    if others:
+        chosen = [a for a in answers if not a.failed and (a.release, a.color) in others]
+        name = f"{len(others)} more"
+        _scatter(axis, chosen, origin, name, hue=PLAIN, marker="o", size=size, raster=raster)
     for outcome, hue, marker in (("fail", FAILED, "x"), ("unknown", UNKNOWN, "^")):
         chosen = [a for a in answers if a.outcome == outcome]
         if chosen:
@@ -287,6 +295,7 @@ def _marks(axis: Axes, events: Sequence[Event], origin: float) -> None:
 
 def _texts(axis: Axes, texts: Sequence[tuple[float, str, str]]) -> None:
     """Words above the marks, as many as find room; all of them are in the page's list."""
+    texts = [(moment, text[:MOST_TEXT], hue) for moment, text, hue in texts]
     low, high = axis.get_xlim()
     letter = CHARACTER * (high - low) / (WIDTH * 0.915)
     for place, row, text, hue in fitting(texts, low, high, letter):

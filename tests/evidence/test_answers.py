@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,19 @@ def test_a_growing_record_is_followed_by_whole_lines(tmp_path: Path) -> None:
     assert following.more() == []
     path.write_bytes(answers.line(BAD) + line)
     assert following.more() == [OK]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        replace(OK, finished=1.9),
+        replace(OK, finished=2.05),
+        replace(OK, status=True),
+        replace(OK, planned=True),
+        replace(OK, planned=-1.0),
+    ],
+)
+def test_what_cannot_be_an_answer_is_told_as_none(tmp_path: Path, odd: Answer) -> None:
+    told: list[str] = []
+    assert answers.read(record(tmp_path / "probe.jsonl", answers.line(odd)), told.append) == []
+    assert [line.rpartition(", line ")[2] for line in told] == ["1 is no answer, passed over"]

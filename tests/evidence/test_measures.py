@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -247,3 +248,36 @@ def test_one_line_says_what_users_felt() -> None:
     assert measures.says([ok(1)]) == "1 requests, 0 failed"
     assert measures.says([ok(1), bad(2), ok(3)]) == "3 requests, 1 failed (refused), longest outage 1.00 s"
     assert math.isclose(measures.longest_outage([ok(1), bad(2), ok(3)]), 1)
+
+
+JUDGED = measures.judge([ok(1), bad(2), ok(3)], [fault(1.5, "inject", seconds=5)], 0, "s")
+
+
+def test_what_was_judged_is_sound() -> None:
+    assert measures.is_sound(JUDGED)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"requests": -3, "failed": -4},
+        {"failed": 4},
+        {"requests": 3.5},
+        {"failed": True},
+        {"failed": None},
+        {"stale": -1},
+        {"detected_after": -0.5},
+        {"longest_outage": math.nan},
+        {"phases": JUDGED["phases"] * 2},
+        {"phases": [JUDGED["phases"][0] | {"requests": -1}]},
+        {"phases": [JUDGED["phases"][0] | {"p50": -1.0}]},
+    ],
+)
+def test_what_nobody_can_have_judged_is_not_sound(odd: dict[str, Any]) -> None:
+    assert not measures.is_sound(JUDGED | odd)
+    assert not measures.is_sound({"phases": []})
+
+
+def test_no_fault_is_planned_to_end_before_it_begins() -> None:
+    [window] = measures.faults([fault(100, "inject", deadline=50.0)])
+    assert window.planned_end is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import shutil
@@ -40,6 +41,11 @@ ODD: tuple[Any, ...] = (
     ),
     *([], [[]], {}, {"a": {"b": []}}, ["x"], [None]),
 )
+
+
+DEEP = "[" * 900 + "]" * 900
+MARKUP = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
+TOLD = {"name", "feature", "text", "what", "error", "target", "detail", "node", "source", "container", "job"}
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +167,16 @@ def _link(path: Path) -> None:
     path.symlink_to(path)
 
 
+def _device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 def _holds(content: bytes) -> Callable[[Path], object]:
     return lambda path: path.write_bytes(content)
 
@@ -171,6 +187,12 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "cut": _cut,
     "a folder": _folder,
     "a link to itself": _link,
+    "a device": _device,
+    "a pipe": _pipe,
+    "a byte order mark and no more": _holds(b"\xef\xbb\xbf"),
+    "two writers at once": lambda path: path.write_bytes(
+        bytes(one for one in path.read_bytes() for _ in "ab")
+    ),
     "binary": _holds(bytes(range(256)) * 9),
     "one bracket": _holds(b"["),
     "many brackets": _holds(b"[" * 100_000),
@@ -187,6 +209,105 @@ def test_a_damaged_file_is_told_by_its_name(name: str, damage: str, run: Path) -
     if damage == "empty" and name.endswith("probe.jsonl"):
         name = "First: requests"  # was told as 9, is 0
     assert any(name in line for line in told), told
+
+
+# --- a journal that is whole, and not as it was written -----------------------------------------------------
+
+
+def lines(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+
+
+def rewritten(run: Path, entries: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The warnings of a run with this journal."""
+    (run / "journal.jsonl").write_text("".join(json.dumps(one) + "\n" for one in entries))
+    return looked_at(run)
+
+
+def end_of(entries: list[dict[str, Any]]) -> int:
+    return next(
+        at for at, one in enumerate(entries) if (one["kind"], one.get("phase")) == ("scenario", "end")
+    )
+
+
+def test_entries_that_are_gone_are_told(run: Path) -> None:
+    told = rewritten(run, [one for one in lines(run) if one["kind"] != "wait"])
+    assert "First: 1 of its entries and of those before it are gone" in told
+
+
+def test_an_end_is_of_no_other_scenario(run: Path) -> None:
+    entries = lines(run)
+    second = entries.pop()
+    told = rewritten(run, [*entries[:3], second, *entries[3:]])
+    assert "First: an end (passed) that is not the end of a scenario, passed over" in told
+    assert [one.verdict for one in model.load(run).scenarios] == ["cut", "cut"]
+
+
+def test_a_second_end_is_told(run: Path) -> None:
+    entries = lines(run)
+    again = entries[end_of(entries)] | {"verdict": "failed"}
+    told = rewritten(run, [*entries, again])
+    assert "First: an end (failed) that is not the end of a scenario, passed over" in told
+
+
+def test_a_scenario_that_is_there_twice_is_told(run: Path) -> None:
+    assert "01-first: the folder of 2 scenarios" in rewritten(run, lines(run) * 2)
+
+
+@pytest.mark.parametrize("requests", [4, 900])
+def test_requests_that_are_not_as_many_as_were_told_are_told(requests: int, run: Path) -> None:
+    entries = lines(run)
+    entries[end_of(entries)]["judged"]["requests"] = requests
+    report.write(run)
+    told = rewritten(run, entries)
+    assert f"First: {requests} requests were told, its records have 9" in told
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf")])
+def test_what_json_has_no_number_for_is_null(odd: float, run: Path) -> None:
+    entries = lines(run)
+    entries[end_of(entries)]["numbers"] = {"x": [odd, {"y": odd}]}
+    rewritten(run, entries)
+    text = (run / "report.json").read_text()
+    said = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert said["scenarios"][0]["numbers"] == {"x": [None, {"y": None}]}
+
+
+def test_what_is_nested_without_end_is_told(run: Path) -> None:
+    text = (run / "journal.jsonl").read_text()
+    (run / "journal.jsonl").write_text(text.replace('"numbers": {"x": 1}', f'"numbers": {{"x": {DEEP}}}'))
+    (run / "run.json").write_text(
+        (run / "run.json").read_text().replace('"versions": {', f'"v": {DEEP}, "w": {{')
+    )
+    told = looked_at(run)
+    assert any("line 14: it is no entry" in line for line in told)
+    assert any("run.json cannot be read: brackets in brackets" in line for line in told)
+
+
+def test_a_journal_that_is_none_is_told_beside_one_that_is(run: Path) -> None:
+    (run / "journal-other.jsonl").mkdir()
+    assert any("journal-other.jsonl cannot be read: Is a directory" in line for line in looked_at(run))
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.json", "metrics.txt", "story.html"])
+def test_a_report_is_not_written_through_a_link(name: str, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("mine")
+    (run / name).symlink_to(tmp_path / "elsewhere")
+    looked_at(run)
+    assert (tmp_path / "elsewhere").read_text() == "mine"
+    assert (run / name).is_file() and not (run / name).is_symlink()
+    assert not [path for path in run.iterdir() if path.name.endswith(".new")]
+
+
+def test_no_text_of_a_run_is_markup(run: Path) -> None:
+    entries = [
+        {key: MARKUP if isinstance(one, str) and key in TOLD else one for key, one in entry.items()}
+        for entry in lines(run)
+    ]
+    rewritten(run, entries)
+    for name, scripts in (("report.html", 0), ("story.html", 1)):
+        text = (run / name).read_text()
+        assert text.count("<script") == scripts and "<img src=x" not in text
 
 
 def test_a_folder_of_a_scenario_that_is_gone_is_told(run: Path) -> None:

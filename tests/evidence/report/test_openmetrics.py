@@ -97,3 +97,8 @@ def test_every_number_of_a_scenario_has_a_family() -> None:
 
 def test_judged_scenarios_are_read() -> None:
     assert samples(report(judged(FULL), judged(NOTHING)))
+
+
+def test_two_names_that_are_written_alike_have_two_samples() -> None:
+    told = report(replace(FULL, name="a\x1b"), replace(FULL, name="a\\x1b"))
+    assert len([1 for name, _ in samples(told) if name == "bluegreen_lab_scenario_passed"]) == 2

@@ -139,3 +139,20 @@ def test_a_run_from_before_waits_were_kept_tells_no_work_from_waits() -> None:
 
 def test_a_run_in_which_no_time_passed_has_bars() -> None:
     assert "resets" in texts(pictures.bars([Row(RESETS, "", 1, 0.0, 0.0, 0.0)]))
+
+
+def test_the_legend_names_some_of_many_releases_and_counts_the_rest() -> None:
+    answers = tuple(answer(100 + n, release=f"r{n}") for n in range(40))
+    shown = texts(pictures.timeline(replace(NOTHING, answers=answers)))
+    assert "r0 by blue (1)" in shown and "28 more (28)" in shown
+
+
+def test_a_text_without_end_is_cut() -> None:
+    fault = FaultWindow("f", "x" * 100_000, "books", 102.0, 130.0, 107.0, "healed")
+    shown = texts(pictures.timeline(replace(FULL, faults=(fault,))))
+    assert "x" * pictures.MOST_TEXT in shown and "x" * (pictures.MOST_TEXT + 1) not in shown
+
+
+def test_requests_that_were_told_and_are_gone_were_not_never_sent() -> None:
+    shown = texts(pictures.timeline(replace(NOTHING, judged={"requests": 9})))
+    assert "its requests are not there" in shown and "no request was sent" not in shown
