@@ -97,9 +97,11 @@ class Probe:
 
     def start(self) -> None:
         Path(self.schedule.record).parent.mkdir(parents=True, exist_ok=True)
+        # Of a session of its own: a Ctrl-C is for who began it, and ends it through that.
         self._sender = subprocess.Popen(
             [sys.executable, "-m", "evidence.sender", json.dumps(asdict(self.schedule))],
             cwd=ROOT,
+            start_new_session=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

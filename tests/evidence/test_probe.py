@@ -142,29 +142,34 @@ def test_a_probe_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
 
 
 HARNESS = """
-import sys, time
+import signal, sys, time
 from evidence.probe import Probe
 from evidence.sender import MOST_REQUESTS, Schedule
 probe = Probe.of(Schedule("127.0.0.1", 9, "/", 50, "lo", sys.argv[1]))
-probe.start()
-print(probe._sender.pid, flush=True)
-time.sleep(60)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+with probe:
+    print(probe._sender.pid, flush=True)
+    time.sleep(60)
 """
 
 
-def test_a_killed_harness_ends_its_probe(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_a_harness_that_is_cut_ends_as_that_and_ends_its_probe(how: signal.Signals, tmp_path: Path) -> None:
     harness = subprocess.Popen(
         [sys.executable, "-c", HARNESS, str(tmp_path / "p.jsonl")],
         cwd=ROOT,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     assert harness.stdout is not None
     sender = Path("/proc") / harness.stdout.readline().strip()
     assert sender.exists()
     waiting.wait_until((tmp_path / "p.jsonl").exists, 10, "the first answers")
-    os.kill(harness.pid, signal.SIGKILL)
-    harness.communicate()
+    os.killpg(harness.pid, how)
+    _, said = harness.communicate()
+    assert harness.returncode == -how, said
 
     def gone() -> bool:
         # Nobody may be there to take an orphan's exit code: a zombie has ended too.
