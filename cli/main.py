@@ -260,6 +260,9 @@ def main() -> None:
         sys.exit(130)
     except LabError as error:
         console.print(str(error), markup=False, style="red")
+        if _is_of_interruption(error):
+            console.print(interrupted())
+            sys.exit(130)
         sys.exit(error.exit_code)
     except OSError as error:
         _output_is_lost()
@@ -278,6 +281,12 @@ def _require_folder() -> None:
         os.getcwd()
     except FileNotFoundError as error:
         raise HostError("this folder is not there any more", try_next="cd, to one that is") from error
+
+
+def _is_of_interruption(error: BaseException) -> bool:
+    """Whether it came while a Ctrl-C was undone, such as of a connection that the Ctrl-C ended too."""
+    before = error.__context__
+    return before is not None and (isinstance(before, KeyboardInterrupt) or _is_of_interruption(before))
 
 
 def _output_is_lost() -> bool:

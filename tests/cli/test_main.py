@@ -100,6 +100,24 @@ def test_an_error_ends_in_its_exit_code(
     assert re.search("it broke|interrupted", err)
 
 
+def test_what_fails_after_a_cut_is_told_and_ends_as_the_cut(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_cut(*words: object, **options: object) -> NoReturn:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            try:
+                raise OSError("the connection broke")
+            except OSError as error:
+                raise LabError("it broke") from error
+
+    monkeypatch.setattr(machines, "destroy", is_cut)
+    ended, _, err = lab("down")
+    assert ended == 130
+    assert "it broke" in err and "interrupted" in err
+
+
 def test_every_error_of_the_lab_is_among_them() -> None:
     assert {LabError, *LabError.__subclasses__()} == {kind for kind in ENDS if issubclass(kind, LabError)}
 
