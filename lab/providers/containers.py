@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
@@ -24,7 +24,7 @@ AUTHORIZED_KEYS = "/etc/lab/authorized_keys"  # where the Vagrantfile mounts thi
 
 
 def start(lab: Lab, say: Callable[[str], None]) -> str:
-    return by_vagrant.start(lab, say, lambda: forget_unknown(lab, say))
+    return by_vagrant.start(lab, say, lambda: forget_unfinished(lab, say))
 
 
 def remove(lab: Lab, say: Callable[[str], None]) -> list[str]:
@@ -85,24 +85,38 @@ def checkout_of(key: str) -> Path:
     return Path(key).parents[2]
 
 
-def forget_unknown(lab: Lab, say: Callable[[str], None]) -> None:
-    """Remove this checkout's machines that Vagrant has no record of: an `up` was cut short between the two.
+def forget_unfinished(lab: Lab, say: Callable[[str], None]) -> None:
+    """Remove this checkout's machines that an `up` which was cut short has left half made.
 
     Their volumes stay. Raises HostError when another checkout made them: its lab may be in use.
     """
     known = {path.read_text().strip() for path in (dotfile() / "machines").glob("*/docker/id")}
+    addresses = {lab.machine(node.name): node.address for node in lab.nodes}
     with closing(engine.connect()) as client:
-        containers = client.containers.list(all=True, filters={"label": lab.label})
-        _forget(lab, [container for container in containers if container.id not in known], say)
+        found = client.containers.list(all=True, filters={"label": lab.label})
+        lacks = {container: lacking(container, known, addresses) for container in found}
+        unfinished = {container: what for container, what in lacks.items() if what}
+        others = _of_others(unfinished)
+        if others:
+            raise made_elsewhere(lab, others)
+        for container, what in unfinished.items():
+            say(f"{container.name}: {what}; made again")
+            _remove(container, {"force": True})
 
 
-def _forget(lab: Lab, unknown: list[Any], say: Callable[[str], None]) -> None:
-    others = _of_others(unknown)
-    if others:
-        raise made_elsewhere(lab, others)
-    for container in unknown:
-        say(f"{container.name}: Vagrant has no record of it; made again")
-        _remove(container, {"force": True})
+def lacking(container: Any, known: Collection[str], addresses: Mapping[str, str]) -> str:
+    """What Vagrant had not come to with a machine, or "". Pure.
+
+    `known` are the ids that it has noted; `addresses`, of each machine, are those in the lab's network, which
+    it joins last.
+    """
+    if container.id not in known:
+        return "Vagrant has no record of it"
+    networks = container.attrs["NetworkSettings"]["Networks"].values()
+    given = {(network["IPAMConfig"] or {}).get("IPv4Address") for network in networks}
+    if addresses.get(container.name) not in {None, *given}:
+        return "it never joined the lab's network"
+    return ""
 
 
 def _of_others(containers: Iterable[Any]) -> dict[str, Path]:

@@ -152,10 +152,13 @@ def test_the_nodes_of_another_lab_file_are_not_taken_for_this_ones() -> None:
         machines.shells(LAB)
 
 
-def node(engine: FakeEngine, name: str, key: Path, identity: str) -> Container:
+def node(engine: FakeEngine, name: str, key: Path, identity: str, **joined: Any) -> Container:
     container = Container(engine, name)
     container.id = identity
-    container.attrs = {"Mounts": [{"Destination": containers.AUTHORIZED_KEYS, "Source": str(key)}]}
+    container.attrs = {
+        "Mounts": [{"Destination": containers.AUTHORIZED_KEYS, "Source": str(key)}],
+        "NetworkSettings": {"Networks": {"bridge": {"IPAMConfig": None}, **joined}},
+    }
     engine.things.append(container)
     return container
 
@@ -170,9 +173,26 @@ def test_machines_cut_short_before_vagrant_noted_them_are_made_again(
     node(engine, "n1", key, "aaa")
     node(engine, "n2", key, "bbb")
     said: list[str] = []
-    containers.forget_unknown(LAB, said.append)
+    containers.forget_unfinished(LAB, said.append)
     assert engine.removed == [("Container", "n2", {"force": True})]  # its volume stays
     assert said == ["n2: Vagrant has no record of it; made again"]
+
+
+def test_a_machine_cut_short_before_it_joined_the_labs_network_is_made_again(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    key = tmp_path / ".lab/ssh/id_ed25519.pub"
+    joined = {"IPAMConfig": {"IPv4Address": LAB.master.address}}
+    for one, networks in ((LAB.master, {"lab": joined}), (LAB.swarm_nodes[0], {})):
+        known = tmp_path / ".vagrant/machines" / one.name / "docker/id"
+        known.parent.mkdir(parents=True)
+        known.write_text(one.name)
+        node(engine, LAB.machine(one.name), key, one.name, **networks)
+    said: list[str] = []
+    containers.forget_unfinished(LAB, said.append)
+    half_made = LAB.machine(LAB.swarm_nodes[0].name)
+    assert engine.removed == [("Container", half_made, {"force": True})]
+    assert said == [f"{half_made}: it never joined the lab's network; made again"]
 
 
 def test_another_folders_lab_of_the_same_name_is_refused_and_left_alone(
@@ -180,7 +200,7 @@ def test_another_folders_lab_of_the_same_name_is_refused_and_left_alone(
 ) -> None:
     node(engine, "n1", tmp_path / "elsewhere/.lab/ssh/id_ed25519.pub", "aaa")
     with pytest.raises(HostError, match="made from another folder") as caught:
-        containers.forget_unknown(LAB, lambda _: None)
+        containers.forget_unfinished(LAB, lambda _: None)
     assert "elsewhere" in str(caught.value) and "lab down" in str(caught.value)
     assert engine.removed == []
 
