@@ -12,7 +12,7 @@ from types import ModuleType
 from lab import keys, named, network
 from lab.environment import lab_state
 from lab.errors import HostError, LabError
-from lab.model import OWN_HOSTS, Lab
+from lab.model import OWN_HOSTS, Lab, Node
 from lab.providers import containers, libvirt, own, virtualbox
 from lab.shell import SshShell, command_line
 from lab.waiting import wait_until
@@ -57,22 +57,23 @@ def names(lab: Lab) -> frozenset[str]:
 
 
 def answering(lab: Lab) -> frozenset[str]:
-    """The nodes that answer over SSH now, by the last SSH configuration."""
+    """The nodes that answer over SSH now, by the last SSH configuration, and are in the lab's network."""
     if not ssh_config().exists():
         return frozenset()
 
-    def answers(name: str) -> bool:
-        shell = SshShell(name, ssh_config())
+    def answers(node: Node) -> bool:
+        shell = SshShell(node.name, ssh_config())
         try:
-            return shell.run("hostname", sudo=False, timeout=5).stdout.strip() == name
-        except LabError:
+            name, *addresses = shell.run("hostname; hostname -I", sudo=False, timeout=5).stdout.split()
+            return name == node.name and node.address in addresses
+        except (LabError, ValueError):
             return False
         finally:
             shell.close()
 
     with ThreadPoolExecutor(max_workers=len(lab.nodes)) as pool:
-        ordered = sorted(names(lab))
-        return frozenset(name for name, ok in zip(ordered, pool.map(answers, ordered), strict=True) if ok)
+        found = zip(lab.nodes, pool.map(answers, lab.nodes), strict=True)
+        return frozenset(node.name for node, is_there in found if is_there)
 
 
 def ssh_words(node: str, command: Sequence[str] = (), *, terminal: bool = False) -> list[str]:

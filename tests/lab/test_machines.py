@@ -12,6 +12,7 @@ from lab import config, environment, keys, machines, ports
 from lab import engine as host_engine
 from lab.errors import HostError, LabError
 from lab.providers import by_vagrant, containers
+from lab.testing import FakeShell, said
 
 LAB = config.load(config.LAB_FILE)
 
@@ -268,3 +269,23 @@ def test_a_port_that_stays_taken_is_told_with_who_has_it(monkeypatch: pytest.Mon
     with pytest.raises(LabError, match="2203 is taken by the container web"):
         up(vagrant, monkeypatch)
     assert vagrant.ups == 3
+
+
+ANSWERS = {
+    "the node": ("{name}\n172.17.0.3 {address} \n", True),
+    "a node outside the lab's network": ("{name}\n172.17.0.3\n", False),
+    "another machine": ("other\n{address}\n", False),
+    "nothing": ("", False),
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_a_node_answers_with_its_name_and_its_address_in_the_lab(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, is_there = ANSWERS[case]
+    of = {node.name: text.format(name=node.name, address=node.address) for node in LAB.nodes}
+    machines.ssh_config().write_text("")
+    monkeypatch.setattr(machines, "SshShell", lambda name, _: FakeShell({"hostname": said(of[name])}))
+    monkeypatch.setattr(FakeShell, "close", lambda self: None, raising=False)
+    assert machines.answering(LAB) == (machines.names(LAB) if is_there else frozenset())
