@@ -14,8 +14,8 @@ works='docker-compose|start_color.sh|direct_test.sh|restore_records|cut_over.sh'
 held_by='' held_as=''  # what the lock notes, and its session
 
 began() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }  # ticks since the boot: a PID comes again
-holder() {  # the outermost playbook around this script, or the SSH connection that asked for it
-  local pid=$$ playbook=
+holder() {  # the outermost playbook around this script, or the SSH connection that asked for it; fails when that has ended
+  local pid=$$ playbook='' start
   while pid=$(ps -o ppid= -p "$pid" | tr -d ' ') && [ "${pid:-0}" -gt 1 ]; do
     case $(ps -o comm= -p "$pid") in
       ansible-playboo*) playbook=$pid ;;
@@ -23,7 +23,7 @@ holder() {  # the outermost playbook around this script, or the SSH connection t
     esac
   done
   pid=${playbook:-$pid}
-  echo "process $pid-$(began "$pid")"
+  [ "${pid:-0}" -gt 1 ] && start=$(began "$pid") && [ "$start" ] && echo "process $pid-$start"
 }
 look() {  # fails when there is no lock, or Consul does not say
   local entry
@@ -42,7 +42,7 @@ acquired() { [ "$(curl -fsS -X PUT -d "$note" "$lock?acquire=$session")" = true 
 destroy() { curl -fsS -X PUT "$consul/v1/session/destroy/$1" >/dev/null; }
 takes_over() { acquired || { look && ! goes_on && destroy "$held_as" && acquired; }; }
 take() {  # WHO SECONDS
-  note="$1 since $(date +%T), $(holder)"
+  note="$1 since $(date +%T), $(holder)" || { echo "the deployment that asked for a lock has ended" >&2; exit 1; }
   session=$(curl -fsS -X PUT -d '{"TTL": "'"$(stretched 180)"'s", "Behavior": "delete", "LockDelay": "0s"}' \
     "$consul/v1/session/create" | jq -r .ID) || exit 1
   trap 'destroy "$session"; exit 1' TERM

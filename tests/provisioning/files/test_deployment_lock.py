@@ -75,7 +75,8 @@ class Master:
         first, *_ = around
         parents = {f"-o ppid= -p {pid}": f"echo ' {one.parent}'" for pid, one in around.items()}
         names = {f"-o comm= -p {pid}": f"echo {one.name}" for pid, one in around.items()}
-        self.played.by_words("ps", {**parents, **names}, otherwise=f"echo {first}")
+        gone = {f"-o * -p {one.parent}": "exit 1" for one in around.values() if one.parent not in around}
+        self.played.by_words("ps", {**parents, **names, **gone}, otherwise=f"echo {first}")
         self.played.program("pgrep", works)
         held = [{"Session": holder, "Value": b64encode((noted or "").encode()).decode()}]
         acquire = "echo true" if noted is None else "[ -e $state/freed ] && echo true || echo false"
@@ -106,6 +107,17 @@ def test_a_lock_names_the_process_whose_end_is_the_deployments(
     assert (done.returncode, done.stdout) == (0, "s1\n"), done.stderr
     assert master.note().startswith("by hand since ")
     assert master.note().endswith(f", process {process}")
+
+
+ORPHANED = {"nobody is around": 1, "who was around it goes meanwhile": 59}
+
+
+@pytest.mark.parametrize("case", ORPHANED)
+def test_a_deployment_that_was_killed_before_it_had_its_lock_takes_none(case: str, master: Master) -> None:
+    done = master.run(around={60: Process("bash", ORPHANED[case]), 1: SSH[1]})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "has ended" in done.stderr
+    assert master.played.calls("curl") == []
 
 
 DEAD = {"it is gone": "process 9-100", "its PID is another's by now": "process 50-100"}
