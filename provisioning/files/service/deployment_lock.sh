@@ -11,7 +11,7 @@ word=$1 service=$2
 consul=http://localhost:8500
 lock=$consul/v1/kv/services/$service/lock
 works='docker-compose|start_color.sh|direct_test.sh|restore_records|cut_over.sh'  # names have 15 characters
-held_by='' held_as=''  # what the lock notes, and its session
+held_by='' held_as='' left=''  # what the lock notes, and its session; what is said of one that was taken over
 
 began() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }  # ticks since the boot: a PID comes again
 holder() {  # the outermost playbook around this script, or the SSH connection that asked for it; fails when that has ended
@@ -40,14 +40,14 @@ goes_on() { ! was_killed || pgrep -x "$works" >/dev/null; }
 
 acquired() { [ "$(curl -fsS -X PUT -d "$note" "$lock?acquire=$session")" = true ]; }
 destroy() { curl -fsS -X PUT "$consul/v1/session/destroy/$1" >/dev/null; }
-takes_over() { acquired || { look && ! goes_on && destroy "$held_as" && acquired; }; }
+takes_over() { acquired || { look && ! goes_on && destroy "$held_as" && acquired && left=" left by $held_by"; }; }
 take() {  # WHO SECONDS
   note="$1 since $(date +%T), $(holder)" || { echo "the deployment that asked for a lock has ended" >&2; exit 1; }
   session=$(curl -fsS -X PUT -d '{"TTL": "'"$(stretched 180)"'s", "Behavior": "delete", "LockDelay": "0s"}' \
     "$consul/v1/session/create" | jq -r .ID) || exit 1
   trap 'destroy "$session"; exit 1' TERM
   if until_true "$2" takes_over || { was_killed && until_true 60 takes_over; }; then
-    echo "$session${held_by:+ left by $held_by}"
+    echo "$session$left"
   else
     echo "another deployment of $service is running: $held_by" >&2
     destroy "$session"

@@ -66,6 +66,7 @@ class Master:
         noted: str | None = None,
         works: str = "exit 1",
         holder: str | None = "s0",
+        while_looked_at: str = "true",
     ) -> CompletedProcess[str]:
         """Run the script; `noted` is in a lock that `holder` holds, `works` is what pgrep does."""
         for pid, one in around.items():
@@ -87,7 +88,7 @@ class Master:
                 "*acquire=s1": acquire,
                 "*session/destroy/s0": "touch=$state/freed; : >$touch",
                 "*session/destroy/s1": "true",
-                f"*{KEY}": "exit 22" if noted is None else f"echo '{json.dumps(held)}'",
+                f"*{KEY}": "exit 22" if noted is None else f"{while_looked_at}; echo '{json.dumps(held)}'",
             },
         )
         return self.played.run(SCRIPT, *words, places={"/proc": str(self.proc)})
@@ -142,6 +143,14 @@ def test_what_a_killed_one_left_is_waited_for_no_longer_than_a_minute(master: Ma
     done = master.run(noted="by hand since 10:00:00, process 9-100", works="exit 0")
     assert done.returncode == 3
     assert master.played.calls("destroy") == [f"{DESTROY}s1"]
+
+
+def test_a_deployment_that_was_waited_for_and_ended_has_left_nothing(master: Master) -> None:
+    ends = ": >$state/freed"  # it gives its lock back while the next one looks
+    done = master.run(
+        words=(*TAKE[:-1], "60"), noted="ansible since 10:00:00, process 50-777", while_looked_at=ends
+    )
+    assert (done.returncode, done.stdout) == (0, "s1\n")
 
 
 ALIVE = ["ansible since 10:00:00, process 50-777", "gone", "ansible 10:00:00", "", "process 9-", "$(id)"]
