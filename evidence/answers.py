@@ -9,7 +9,7 @@ from pathlib import Path
 from sys import intern
 from typing import Any, Literal, get_args
 
-from evidence.entries import is_moment
+from evidence.entries import is_number
 from evidence.files import content
 from lab.errors import LabError
 
@@ -94,7 +94,7 @@ def _is_sound(answer: Answer) -> bool:
     moments = (answer.planned, answer.sent, answer.finished)
     words = (answer.release, answer.color, answer.node, answer.book)
     return (
-        all(is_moment(moment) for moment in moments)
+        all(is_number(moment) for moment in moments)
         and all(isinstance(word, str) for word in words)
         and answer.finished >= max(answer.planned, answer.sent)
         and isinstance(answer.status, int | None)

@@ -429,8 +429,8 @@ def _as(hint: str, value: Any) -> Any:
 HINTS = {one: {each.name: str(each.type) for each in fields(one)} for one in (*EVERY, *SCENARIO.values())}
 
 
-def is_moment(value: Any) -> bool:
-    """Whether this can be seconds of the wall clock: a number between 1970 and 3000, which NaN is not."""
+def is_number(value: Any) -> bool:
+    """Whether this can be a moment (from 1970 to 3000), a span or a count: not below zero, nor NaN."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST
 
 

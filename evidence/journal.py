@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from evidence.entries import Entry, Unknown, is_moment, of, unknown
+from evidence.entries import Entry, Unknown, is_number, of, unknown
 from evidence.files import content, plain
 from lab import environment
 from lab.errors import LabError
@@ -88,6 +88,6 @@ def read(path: Path, warn: Callable[[str], None] = lambda _: None) -> list[Entry
 def _parsed(line: str) -> Entry:
     facts = plain(line)
     at = facts.pop("at")
-    if not is_moment(at):
+    if not is_number(at):
         raise ValueError(f"{at} is no moment")
     return of(str(facts.pop("kind")), float(at), **facts)

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from evidence.answers import Answer
-from evidence.entries import MOST, CheckChange, ColorChange, ContainerChange, Entry, FaultPhase
+from evidence.entries import CheckChange, ColorChange, ContainerChange, Entry, FaultPhase, is_number
 
 JUST_REPLACED = 5.0  # seconds in which old and new color may both answer around a change
 
@@ -294,14 +294,10 @@ def is_sound(judged: Mapping[str, Any]) -> bool:
     numbers = [value for key, value in judged.items() if key != "phases"]
     numbers += [value for one in latencies for key, value in one.items() if key != "phase"]
     return (
-        all(value is None or _is_number(value) for value in numbers)
+        all(value is None or is_number(value) for value in numbers)
         and all(_is_counted(one) for one in (judged, *latencies))
         and len({str(one["phase"]) for one in latencies}) == len(latencies)
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST
 
 
 def _is_counted(told: Mapping[str, Any]) -> bool:

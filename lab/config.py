@@ -262,9 +262,8 @@ def _walk_keys(node: yaml.Node, spec: Keys, where: str) -> Item:
         path = f"{where}.{key}" if where else key
         if key not in spec.keys:
             raise _Wrong(_line(key_node), f"unknown key {shown(path)}{nearest(key, spec.keys)}", allowed)
-        _refuse_tag(
-            key_node, f'key "{path}"', "str", "bool"
-        )  # the keys on and off are true and false to YAML
+        # The keys on and off are true and false to YAML.
+        _refuse_tag(key_node, f'key "{path}"', "str", "bool")
         if key in found:
             raise _Wrong(
                 _line(key_node), f'key "{path}" is given twice, first in line {found[key].line}', allowed

@@ -25,7 +25,7 @@ from evidence.entries import (
     ScenarioEnded,
     Seen,
     StepPhase,
-    is_moment,
+    is_number,
 )
 from evidence.measures import FaultWindow
 from evidence.spending import Spending
@@ -200,10 +200,10 @@ def _is(kind: Any) -> Callable[[Any], bool]:
 FACTS: dict[str, tuple[Callable[[Any], bool], Any]] = {
     "lab": (_is(str), "a lab"),
     "service": (_is(str), ""),
-    "started": (lambda value: value is None or is_moment(value), None),
+    "started": (lambda value: value is None or is_number(value), None),
     "command": (_is(str), ""),
     "seed": (lambda value: isinstance(value, int | str | None) and not isinstance(value, bool), None),
-    "check_interval": (lambda value: value is None or (isinstance(value, int) and is_moment(value)), None),
+    "check_interval": (lambda value: value is None or (isinstance(value, int) and is_number(value)), None),
     "versions": (_is(dict), {}),
 }
 
