@@ -50,6 +50,9 @@ class FakeShell:
             raise CommandFailed(result)
         return result
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def ran(self, pattern: str) -> list[str]:
         """The scripts that a regex is found in, in order."""
         return [script for script in self.scripts if re.search(pattern, script)]

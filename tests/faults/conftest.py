@@ -51,13 +51,6 @@ def listing(node: str) -> str:
     )
 
 
-class Node(FakeShell):
-    """A FakeShell that can be closed, as a Shell can."""
-
-    def close(self) -> None:
-        return
-
-
 @pytest.fixture
 def lab() -> Lab:
     return LAB
@@ -78,7 +71,7 @@ def shells() -> dict[str, FakeShell]:
     """Nodes that list their containers and let every script succeed."""
     tail = {"swarm-master": f"\n\n{KEYS}"}
     return {
-        node: Node({r"docker ps -a": said(listing(node) + tail.get(node, "\n")), "": said()}, node=node)
+        node: FakeShell({r"docker ps -a": said(listing(node) + tail.get(node, "\n")), "": said()}, node=node)
         for node in NODES
     }
 

@@ -287,5 +287,4 @@ def test_a_node_answers_with_its_name_and_its_address_in_the_lab(
     of = {node.name: text.format(name=node.name, address=node.address) for node in LAB.nodes}
     machines.ssh_config().write_text("")
     monkeypatch.setattr(machines, "SshShell", lambda name, _: FakeShell({"hostname": said(of[name])}))
-    monkeypatch.setattr(FakeShell, "close", lambda self: None, raising=False)
     assert machines.answering(LAB) == (machines.names(LAB) if is_there else frozenset())
