@@ -34,6 +34,7 @@ REAL = (
         "awk",
         "bash",
         "cat",
+        "cmp",
         "cp",
         "cut",
         "date",

@@ -10,7 +10,7 @@ set -u -o pipefail
 word=$1 service=$2
 consul=http://localhost:8500
 lock=$consul/v1/kv/services/$service/lock
-works='docker-compose|start_color.sh|direct_test.sh|restore_records|cut_over.sh'  # names have 15 characters
+works='docker-compose|start_color.sh|direct_test.sh|restore_records|cut_over.sh|stop_color.sh'  # names have 15 characters
 held_by='' held_as='' left=''  # what the lock notes, and its session; what is said of one that was taken over
 
 began() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }  # ticks since the boot: a PID comes again
@@ -44,7 +44,10 @@ takes_over() { acquired || { look && ! goes_on && destroy "$held_as" && acquired
 take() {  # WHO SECONDS
   note="$1 since $(date +%T), $(holder)" || { echo "the deployment that asked for a lock has ended" >&2; exit 1; }
   session=$(curl -fsS -X PUT -d '{"TTL": "'"$(stretched 180)"'s", "Behavior": "delete", "LockDelay": "0s"}' \
-    "$consul/v1/session/create" | jq -r .ID) || exit 1
+    "$consul/v1/session/create" | jq -r .ID) || {
+    echo "Consul does not answer at $consul. Nothing was changed. Try next: sudo systemctl start consul" >&2
+    exit 1
+  }
   trap 'destroy "$session"; exit 1' TERM
   if until_true "$2" takes_over || { was_killed && until_true 60 takes_over; }; then
     echo "$session$left"

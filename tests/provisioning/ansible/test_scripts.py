@@ -313,3 +313,142 @@ def test_all_is_put_back_when_users_stay_unserved(answer: str, proxy: Proxy) -> 
     assert proxy.upstream.read_text() == "to blue\n"
     assert proxy.played.calls("curl")[-1] == f"curl -fsS -X PUT -d blue {KEY}"
     assert proxy.played.calls()[-1] == "docker kill -s HUP nginx"
+
+
+# --- live_color.sh ------------------------------------------------------------------------------------------
+
+NOTES = {"blue": "printf blue200", "green, by hand": "printf 'green\\n200'", "none": "printf 404"}
+SERVES = {
+    "blue": "printf 'HTTP/1.1 200 OK\\r\\nX-Color: blue\\r\\n\\r\\n'",
+    "green": "printf 'HTTP/1.1 200 OK\\r\\nx-color: green\\r\\n\\r\\n'",
+    "red": "printf 'HTTP/1.1 200 OK\\r\\nX-Color: red\\r\\n\\r\\n'",
+    "no color": "printf 'HTTP/1.1 200 OK\\r\\n\\r\\n'",
+    "an error": "printf 'HTTP/1.1 502 Bad Gateway\\r\\nX-Color: blue\\r\\n\\r\\n'; exit 22",
+    "nothing": "exit 7",
+}
+LIVE = {
+    ("blue", "blue"): "blue",
+    ("blue", "green"): "green",
+    ("green, by hand", "nothing"): "green",
+    ("green, by hand", "an error"): "green",
+    ("blue", "red"): "blue",
+    ("blue", "no color"): "blue",
+    ("none", "nothing"): "none",
+    ("none", "green"): "green",
+}
+
+
+def live_color(played: Any, noted: str, served: str = "exit 7") -> Done:
+    played.by_words("curl", {f"*{KEY}?raw": noted, f"*{PUBLIC}": served})
+    done: Done = played.run(script("live_color.sh"), "books-service", PUBLIC)
+    return done
+
+
+@pytest.mark.parametrize(("noted", "served"), LIVE)
+def test_the_live_color_is_what_serves_users_else_what_consul_notes(
+    noted: str, served: str, played: Any
+) -> None:
+    done = live_color(played, NOTES[noted], SERVES[served])
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{LIVE[noted, served]}\n", "")
+
+
+NO_COLOR = {
+    "Consul is silent": (
+        "echo 'curl: (7) refused' >&2; exit 7",
+        "Consul does not answer at http://localhost:8500",
+    ),
+    "Consul has no leader": ("printf 'No cluster leader500'", "HTTP 500, No cluster leader"),
+    "it is empty": ("printf 200", "color='': the key services/books-service/color must be blue or green"),
+    "it is another word": ("printf red200", "color=red: the key"),
+    "it is said to be none": ("printf none200", "color=none: the key"),
+    "it has two lines": ("printf 'blue\\ngreen200'", "color=$'blue\\ngreen': the key"),
+    "it is a command": ("printf '$(id)200'", "color=\\$\\(id\\): the key"),
+    "it moves the cursor": ("printf '\\33[2Jblue200'", "color=$'\\E[2Jblue': the key"),
+}
+
+
+@pytest.mark.parametrize("case", NO_COLOR)
+def test_what_is_no_color_is_an_error_in_one_line(case: str, played: Any) -> None:
+    noted, words = NO_COLOR[case]
+    done = live_color(played, noted, SERVES["blue"])
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr
+    assert "Nothing was changed." in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+# --- newest_release.sh, stop_color.sh -----------------------------------------------------------------------
+
+TAGS = {
+    '["1.0", "1.10", "1.9", "latest"]': "1.10",
+    '["latest", "1.0"]': "1.0",
+    '["latest"]': None,
+    "[]": None,
+    "null": None,
+}
+
+
+def newest_release(played: Any, registry: str) -> Done:
+    played.by_words("curl", {"*http://registry:5000/v2/books-fe/tags/list": registry})
+    done: Done = played.run(script("newest_release.sh"), "registry:5000", "books-fe")
+    return done
+
+
+@pytest.mark.parametrize("tags", TAGS)
+def test_the_newest_release_is_the_highest_number(tags: str, played: Any) -> None:
+    done = newest_release(played, f"echo '{{\"tags\": {tags}}}'")
+    newest = TAGS[tags]
+    assert (done.returncode, done.stdout) == ((0, f"{newest}\n") if newest else (1, ""))
+
+
+@pytest.mark.parametrize("registry", ["exit 22", "echo no JSON", """echo '{"tags": []}'"""])
+def test_a_registry_without_a_release_is_named(registry: str, played: Any) -> None:
+    done = newest_release(played, registry)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the registry registry:5000 has no release of books-fe. Nothing was changed." in done.stderr
+
+
+STOPS = {
+    "it runs": ({"stop*": "true"}, 0),
+    "there is none": ({}, 0),
+    "it does not stop": ({"inspect*": "true"}, 1),
+}
+
+
+@pytest.mark.parametrize("case", STOPS)
+def test_the_old_color_is_stopped_or_there_is_none(case: str, played: Any) -> None:
+    docker, code = STOPS[case]
+    played.by_words("docker", docker, otherwise="exit 1")
+    assert played.run(script("stop_color.sh"), "booksservice_blue_1", SWARM).returncode == code
+    assert played.calls()[0] == "docker stop booksservice_blue_1"
+
+
+# --- have_it_checked.sh -------------------------------------------------------------------------------------
+
+DEFINITION = '{"service": {"name": "books-service", "tags": ["it\'s $HOME"]}}'
+BEFORE = {"no definition": None, "another one": "{}\n", "the same": f"{DEFINITION}\n"}
+
+
+@pytest.mark.parametrize("case", BEFORE)
+def test_consul_reads_a_definition_that_is_another_one(case: str, played: Any, tmp_path: Path) -> None:
+    file = tmp_path / "service-books-service.json"
+    if (before := BEFORE[case]) is not None:
+        file.write_text(before)
+    played.program("consul", f"[ -e {file} ]")
+    done = played.run(
+        script("have_it_checked.sh"), "books-service", DEFINITION, places={"/etc/consul.d": str(tmp_path)}
+    )
+    changed = case != "the same"
+    assert (done.returncode, done.stdout) == (0, "changed\n" if changed else "")
+    assert played.calls("consul") == ["consul reload"] * changed
+    assert [path.name for path in tmp_path.glob("service-*")] == [file.name]
+    assert file.read_text() == f"{DEFINITION}\n"
+    assert oct(file.stat().st_mode)[-3:] == "644"
+
+
+def test_a_consul_that_reads_nothing_is_an_error(played: Any, tmp_path: Path) -> None:
+    played.program("consul", "exit 1")
+    places = {"/etc/consul.d": str(tmp_path)}
+    assert (
+        played.run(script("have_it_checked.sh"), "books-service", DEFINITION, places=places).returncode == 1
+    )

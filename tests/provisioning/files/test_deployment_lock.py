@@ -67,8 +67,12 @@ class Master:
         works: str = "exit 1",
         holder: str | None = "s0",
         while_looked_at: str = "true",
+        consul: str = "true",
     ) -> CompletedProcess[str]:
-        """Run the script; `noted` is in a lock that `holder` holds, `works` is what pgrep does."""
+        """Run the script; `noted` is in a lock that `holder` holds, `works` is what pgrep does.
+
+        `consul` is what Consul does when it is asked for a session.
+        """
         for pid, one in around.items():
             (self.proc / str(pid)).mkdir(parents=True)
             fields = f"S {one.parent} " + "0 " * 17 + f"{one.began} 0 0"
@@ -84,7 +88,7 @@ class Master:
         self.played.by_words(
             "curl",
             {
-                "*session/create": 'echo \'{"ID": "s1"}\'',
+                "*session/create": f'{consul}; echo \'{{"ID": "s1"}}\'',
                 "*acquire=s1": acquire,
                 "*session/destroy/s0": "touch=$state/freed; : >$touch",
                 "*session/destroy/s1": "true",
@@ -177,9 +181,9 @@ def test_a_deployment_holds_and_awaits_its_lock_as_long_as_its_host_needs(
 
 
 def test_a_silent_consul_is_no_other_deployment(master: Master) -> None:
-    master.played.by_words("curl", {})
-    done = master.played.run(SCRIPT, *TAKE)
-    assert done.returncode not in (0, 3)
+    done = master.run(consul="exit 7")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Consul does not answer at http://localhost:8500" in done.stderr
 
 
 RUNS = {
