@@ -97,8 +97,16 @@ def test_without_qemu_img_the_next_command_brings_it(monkeypatch: pytest.MonkeyP
 
 
 def test_machines_start_without_what_only_a_container_mounts() -> None:
-    assert "/etc/lab/authorized_keys" not in (FOLDER / "lab-ssh.service").read_text()
-    assert "COPY lab-ssh.service /etc/systemd/system/lab-ssh.service" in (FOLDER / "Dockerfile").read_text()
+    units = [path for folder in ("node", "machine") for path in (images.FOLDERS / folder).glob("*.service")]
+    assert [path.name for path in units if "/etc/lab/authorized_keys" in path.read_text()] == []
+    assert len(units) == 1
+
+
+def test_no_node_looks_for_the_primes_of_an_rsa_key() -> None:
+    lines = (images.FOLDERS / "node/lab-ssh.service").read_text().splitlines()
+    made = [line.split()[3] for line in lines if line.startswith("ExecStart=/usr/bin/ssh-keygen -q -t ")]
+    assert made == ["ecdsa", "ed25519"]
+    assert "ssh-keygen -A" not in "\n".join(lines)
 
 
 def test_what_the_node_image_masks_and_a_machine_needs_is_unmasked() -> None:
