@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,11 +27,15 @@ TRANSIENT = (
 )  # engines differ in the capital
 
 
-def start(lab: Lab, say: Callable[[str], None], prepare: Callable[[], None] = lambda: None) -> str:
-    """One `vagrant up`, one `vagrant ssh-config`; `prepare` comes before each try of the first."""
-    # Vagrant's locks tell machines by checkout and name alone, so its labs ask it one after the other.
-    with alone(STATE / "machines.lock", lambda: say("waiting for the machines of another lab")):
+def start(lab: Lab, say: Callable[[str], None], prepare: Callable[[], None] = lambda: None) -> None:
+    """One `vagrant up`; `prepare` comes before each try of it."""
+    with _alone(say):
         _up(lab, say, prepare)
+
+
+def ssh_config(say: Callable[[str], None]) -> str:
+    """The way to every machine, as Vagrant knows it: three seconds."""
+    with _alone(say):
         try:
             return str(_vagrant().ssh_config())
         except subprocess.CalledProcessError as error:
@@ -97,6 +101,11 @@ def _log() -> Iterator[IO[str]]:
     lab_state().mkdir(parents=True, exist_ok=True)
     with log_file().open("a") as log:
         yield log
+
+
+def _alone(say: Callable[[str], None]) -> AbstractContextManager[None]:
+    """Vagrant's locks tell machines by checkout and name alone, so its labs ask it one after the other."""
+    return alone(STATE / "machines.lock", lambda: say("waiting for the machines of another lab"))
 
 
 def _vagrant() -> Any:

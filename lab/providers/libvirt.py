@@ -165,7 +165,8 @@ def start(lab: Lab, say: Say) -> str:
     way = ensure_networks(lab)
     told_file().write_text(json.dumps(told(lab, box, tried.driver, way)) + "\n")
     try:
-        return by_vagrant.start(lab, say, lambda: forget_unfinished(lab, say))
+        by_vagrant.start(lab, say, lambda: forget_unfinished(lab, say))
+        return by_vagrant.ssh_config(say)
     finally:
         note_finished(lab)
 

@@ -9,7 +9,8 @@ from lab.providers import by_vagrant
 
 
 def start(lab: Lab, say: Callable[[str], None]) -> str:
-    return by_vagrant.start(lab, say)
+    by_vagrant.start(lab, say)
+    return by_vagrant.ssh_config(say)
 
 
 def remove(lab: Lab, say: Callable[[str], None]) -> list[str]:

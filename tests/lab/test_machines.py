@@ -32,7 +32,7 @@ class Thing:
 
 class Container(Thing):
     id = ""
-    attrs: dict[str, list[dict[str, str]]]
+    attrs: dict[str, Any]
 
 
 class Network(Thing):
@@ -219,9 +219,6 @@ class Vagrant:
             by_vagrant.log_file().write_text(self.logs.pop(0))
             raise subprocess.CalledProcessError(1, "vagrant")
 
-    def ssh_config(self) -> str:
-        return "Host swarm-master\n"
-
 
 def up(vagrant: Vagrant, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(by_vagrant, "_vagrant", lambda: vagrant)
@@ -246,10 +243,32 @@ def test_others_that_come_and_go_on_the_engine_cost_one_more_try(
 ) -> None:
     vagrant = Vagrant(log, log)
     assert len(up(vagrant, monkeypatch)) == 2
-    assert (vagrant.ups, machines.ssh_config().read_text()) == (
-        3,
-        f"# the lab {LAB.name}\nHost swarm-master\n",
-    )
+    assert vagrant.ups == 3
+
+
+def test_the_way_to_containers_is_the_engines_own_word(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for number, each in enumerate(LAB.nodes):
+        container = Container(engine, LAB.machine(each.name))
+        published: Any = {"22/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(2200 + number)}], "80/tcp": None}
+        container.attrs = {"NetworkSettings": {"Ports": published}}
+        engine.things.append(container)
+    monkeypatch.setattr(containers, "forget_unfinished", lambda lab, say: None)
+    up(Vagrant(), monkeypatch)
+    assert machines.ssh_config().read_text().startswith(f"# the lab {LAB.name}\nHost ")
+    for number, each in enumerate(LAB.nodes):
+        words = ["ssh", "-G", "-F", str(machines.ssh_config()), each.name]
+        said = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+        assert {
+            "hostname 127.0.0.1",
+            f"port {2200 + number}",
+            "user vagrant",
+            f"identityfile {tmp_path / '.lab/ssh/id_ed25519'}",
+            "identitiesonly yes",
+            "passwordauthentication no",
+            "userknownhostsfile /dev/null",
+        } <= set(said)
 
 
 @pytest.mark.parametrize(("logs", "ups"), [(TRANSIENT[:3], 3), (["no space left on device"], 1)])
