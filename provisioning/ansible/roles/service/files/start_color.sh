@@ -9,7 +9,7 @@ consul=http://localhost:8500
 cd "$folder"
 
 render() { DOCKER_HOST='' consul-template -consul localhost:8500 -template docker-compose.yml.ctmpl:docker-compose.yml -once; }
-registered() { [ "$(curl -fsS "$consul/v1/health/service/$1?passing" | jq length)" -gt 0 ]; }
+registered() { curl -fsS "$consul/v1/health/service/$1?passing" | grep -q '^\[{'; }
 # A node that came back may bring an old container of the same name, which Swarm cannot tell from the new one.
 forget() {
   for node in $nodes; do
