@@ -23,6 +23,8 @@ from lab.errors import CheckFailed
 from lab.waiting import wait_until
 from scenarios import plugin
 
+from .test_attachments import RESULTS, attached, of_all, scenarios
+
 pytest_plugins = ["pytester"]
 
 LAB = config.load(config.LAB_FILE)
@@ -216,14 +218,16 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     place = tmp_path_factory.mktemp("played")
     (place / "conftest.py").write_text(textwrap.dedent(CONFTEST))
     (place / "small.feature").write_text(textwrap.dedent(FEATURE))
-    (place / "test_small.py").write_text("from pytest_bdd import scenarios\nscenarios('.')\n")
-    (place / "pytest.ini").write_text("[pytest]\njunit_family = xunit1\n")
+    lines = "from pytest_bdd import scenarios\nscenarios('.')\ndef test_no_scenario(): pass\n"
+    (place / "test_small.py").write_text(lines)
+    (place / "pytest.ini").write_text("[pytest]\njunit_family = xunit1\nfilterwarnings = error\n")
     options = [
         "-p",
         "no:cacheprovider",
         "--strict-markers",
         "--junitxml=junit.xml",
         "--cucumberjson=cucumber.json",
+        f"--alluredir={RESULTS}",
     ]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options],
@@ -304,6 +308,36 @@ def test_steps_are_in_the_journal_with_what_went_wrong(played: Played) -> None:
     steps = [e.facts() for e in journal.read(played.folder / "journal.jsonl") if e.kind == "step"]
     failed = [(step["text"], step["error"]) for step in steps if step["phase"] == "failed"]
     assert failed[0][0] == "Then all is not well" and "as expected" in failed[0][1]
+
+
+def test_each_scenario_has_its_status_and_its_steps(played: Played) -> None:
+    found = scenarios(played.place / RESULTS)
+    assert {name: result["status"] for name, result in found.items()} == {
+        "Good": "passed",
+        "Bad": "failed",
+        "Limited": "passed",
+        "Endless": "failed",
+        "Hanging": "failed",
+        "Twice": "passed",
+    }
+    assert [step["name"] for step in found["Good"]["steps"]] == ["Given users ask", "Then all is well"]
+
+
+@pytest.mark.parametrize("name", ["Bad", "Endless", "Hanging"])
+def test_a_failure_has_its_evidence_and_nothing_else_has(name: str, played: Played) -> None:
+    (evidence,) = attached(scenarios(played.place / RESULTS)[name])
+    assert evidence["name"].endswith(f"{name.lower()}-evidence.tar.gz")
+    assert evidence["type"] == "application/gzip"
+    assert (played.place / RESULTS / evidence["source"]).read_text() == "before the heal"
+    assert attached(scenarios(played.place / RESULTS)["Good"]) == []
+
+
+def test_the_page_the_numbers_and_the_journal_are_attached_once(played: Played) -> None:
+    found = of_all(played.place / RESULTS)
+    assert found.keys() == {"report.html", "metrics.txt", "journal.jsonl"}
+    assert "Endless" in found["report.html"].read_text()
+    assert found["metrics.txt"].read_text().endswith("# EOF\n")
+    assert len(list((played.place / RESULTS).glob("*-globals.json"))) == 3
 
 
 def test_without_scenarios_there_is_no_run(pytester: pytest.Pytester) -> None:

@@ -20,6 +20,8 @@ from lab import environment
 from lab.errors import HostError, LabError
 from scenarios import placing, workers
 
+from .test_attachments import RESULTS, of_all, scenarios
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -216,7 +218,7 @@ def play(place: Path, *words: str) -> Played:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    return play(tmp_path_factory.mktemp("parallel"))
+    return play(tmp_path_factory.mktemp("parallel"), "-n", "2", f"--alluredir={RESULTS}")
 
 
 def test_one_run_folder_and_one_report_hold_the_scenarios_of_every_lab(played: Played) -> None:
@@ -274,6 +276,12 @@ def test_a_seed_that_was_not_typed_is_the_same_for_every_worker_and_is_told(play
 def test_how_long_each_took_is_kept_for_the_next_run(played: Played) -> None:
     kept = (played.place / ".pytest_cache/v/lab/seconds").read_text()
     assert kept.count("test_small.py::") == 5
+
+
+def test_workers_attach_to_one_folder_each_its_journal(played: Played) -> None:
+    found = of_all(played.place / RESULTS)
+    assert len(scenarios(played.place / RESULTS)) == 4  # the fifth one's worker is killed
+    assert {"report.html", "journal-bluegreen-lab-2.jsonl"} < found.keys() and len(found) == 4
 
 
 def test_a_run_whose_lab_does_not_come_up_ends_and_says_why(tmp_path: Path) -> None:
