@@ -15,6 +15,7 @@ T = TypeVar("T")
 PATIENCE = "LAB_PATIENCE"  # of the environment
 NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?")  # as lab/host.sh and the Vagrantfile read it too
 PAUSE = 0.2
+LONGEST_PAUSE = 1.0
 MOST_PATIENCE = 100.0
 SLOW_HOST = "on a slow host: LAB_PATIENCE=3 waits three times as long"
 
@@ -68,6 +69,8 @@ def wait_until(
 ) -> T:
     """Call `check` until it returns something true, and return that.
 
+    Between two calls it pauses as long as the last one took, 0.2 to 1 s: a look at all nodes that is made
+    again at once takes the processor from what it waits for.
     `check` says "not yet" with a false value or with an exception, which is kept as what was last
     seen. `timeout` is in seconds, stretched by LAB_PATIENCE; it counts from now, or from `since`, a moment of
     the wall clock. `evidence` is asked once, on time-out, for log lines. Raises TimedOut.
@@ -77,6 +80,7 @@ def wait_until(
     last = "nothing"
     with observed(what):
         while True:
+            began = time.monotonic()
             try:
                 answer = check()
                 if answer:
@@ -84,9 +88,10 @@ def wait_until(
                 last = repr(answer)
             except Exception as error:  # whatever a check meets is "not yet"
                 last = f"{type(error).__name__}: {error}"
-            if time.monotonic() >= deadline:
+            now = time.monotonic()
+            if now >= deadline:
                 break
-            time.sleep(PAUSE)
+            time.sleep(min(max(PAUSE, now - began), LONGEST_PAUSE))
     if evidence is not None:
         last += "\n" + _shown(evidence)
     raise TimedOut(

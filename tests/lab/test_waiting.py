@@ -183,3 +183,21 @@ def test_a_wait_that_was_interrupted_is_told_too(told: list[tuple[str, float]]) 
     with pytest.raises(KeyboardInterrupt):
         wait_until(answers(None, KeyboardInterrupt()), 5, "it")
     assert told == [("it", 1.0)]
+
+
+@pytest.mark.parametrize(("took", "pause"), [(0.0, 0.2), (0.1, 0.2), (0.7, 0.7), (5.0, 1.0)])
+def test_a_check_pauses_as_long_as_it_took_and_not_for_ever(
+    took: float, pause: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PAUSE", 0.2)
+    clock = Clock(monkeypatch)
+    paused: list[float] = []
+    monkeypatch.setattr(waiting.time, "sleep", paused.append)
+    given = answers(None, "here")
+
+    def check() -> object:
+        clock.now += took
+        return given()
+
+    wait_until(check, 60, "it")
+    assert paused == [pytest.approx(pause)]
