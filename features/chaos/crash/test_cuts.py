@@ -157,6 +157,7 @@ def test_a_cut_command_ends_well_when_it_is_typed_again(
         for words in (chosen.between, chosen.words, chosen.after):
             ends_well(*words)
         is_whole(lab)
+        assert list(Path("/var/tmp").glob("bluegreen-lab-base.*")) == []
 
 
 @pytest.mark.parametrize("how", ["KILL", "INT"])
