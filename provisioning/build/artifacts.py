@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -209,20 +209,31 @@ def one_at_a_time(name: str, progress: Progress) -> AbstractContextManager[None]
     return alone(cache_root() / "locks" / f"{name}.lock", lambda: progress(said))
 
 
+@contextmanager
+def scratch(name: str) -> Iterator[Path]:
+    """A folder of the cache for what is not finished, so that it moves to its place in one step.
+
+    What a killed process left there is removed, so who makes it holds a lock.
+    """
+    folder = cache_root() / "building" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _make(artifact: Artifact, progress: Progress) -> None:
     """Make the artifact in a folder of its own and move it to its place in one step; needs the lock."""
-    building = cache_root() / "building" / artifact.name
-    shutil.rmtree(building, ignore_errors=True)  # left by a process that was killed
-    scratch, finished = building / "scratch", building / "finished"
     recipe, started = _recipe(artifact.name), time.monotonic()
     progress(f"{artifact.name}: {recipe.doing}{SLOW.get(artifact.name, '')}")
-    try:
-        scratch.mkdir(parents=True)
+    with scratch(artifact.name) as building:
+        used, finished = building / "scratch", building / "finished"
+        used.mkdir()
         finished.mkdir()
-        recipe.make(_pins(artifact.name), scratch, finished)
+        recipe.make(_pins(artifact.name), used, finished)
         move(finished, _folder_of(artifact))
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     progress(f"{artifact.name}: ready after {time.monotonic() - started:.0f} s")
 
 

@@ -20,7 +20,7 @@ from lab.errors import HostError, LabError
 from lab.providers import libvirt
 from lab.providers.libvirt import Box
 from provisioning.build import images
-from provisioning.build.artifacts import cache_root, one_at_a_time
+from provisioning.build.artifacts import cache_root, one_at_a_time, scratch
 from provisioning.build.images import Progress
 
 RECIPE = "1"  # raise it when a change here changes what is made of the same image
@@ -76,7 +76,7 @@ def prepare(progress: Progress) -> Box:
 def _make(box: Box, progress: Progress) -> None:
     image = images.build_machine(progress)
     progress("box: the disk of virtual machines")
-    with images.scratch("box") as folder:
+    with scratch("box") as folder:
         finished = folder / "box"
         finished.mkdir()
         _write_disk(image, finished)

@@ -18,7 +18,6 @@ import os
 import re
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -35,7 +34,7 @@ from lab.architecture import architecture
 from lab.errors import ConfigError, HostError, LabError
 from lab.model import MARK, SHARED, Lab
 from lab.waiting import wait_until
-from provisioning.build.artifacts import cache_root, inputs_digest, obtain, one_at_a_time
+from provisioning.build.artifacts import cache_root, inputs_digest, obtain, one_at_a_time, scratch
 
 Progress = Callable[[str], None]
 
@@ -442,14 +441,6 @@ def _engine() -> Iterator[docker.DockerClient]:
         raise LabError("the Docker engine refused", last_seen=str(error)) from error
     finally:
         client.close()
-
-
-@contextmanager
-def scratch(kind: str) -> Iterator[Path]:
-    """A folder in the cache, so that what it holds can be moved into its place in one step."""
-    cache_root().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{kind}-", dir=cache_root()) as folder:
-        yield Path(folder)
 
 
 def _at_once(act: Callable[[Any], object], items: Iterable[Any]) -> None:

@@ -16,7 +16,7 @@ from lab.architecture import architecture
 from lab.errors import ConfigError, HostError, LabError
 from lab.model import Lab
 from provisioning import build
-from provisioning.build import Thing, images, sources
+from provisioning.build import Thing, artifacts, images, sources
 from provisioning.bundle import archive, debs, manifest, taking
 from provisioning.bundle.host import this_host
 from provisioning.bundle.manifest import DEBS, WHEELS, Manifest, Member
@@ -37,7 +37,7 @@ def create(lab: Lab, file: Path, say: Say) -> Manifest:
         raise ConfigError(f"there is no folder {file.parent}", try_next=f"mkdir -p {file.parent}")
     taking.require_zstd()
     build.make(lab, say)
-    with taking.scratch("bundle-made") as folder:
+    with artifacts.scratch("bundle-made") as folder:
         try:
             return _create(lab, file, folder, say)
         except OSError as error:

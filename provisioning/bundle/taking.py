@@ -62,7 +62,7 @@ def refuse(listed: Manifest, things: Iterable[Thing], source: str) -> None:
 
 def _place(file: Path, things: Iterable[Thing]) -> None:
     """Unpack beside, give the engine its image, and then move the rest: each place has all or nothing."""
-    with scratch("bundle") as folder:
+    with artifacts.scratch("bundle") as folder:
         unpacked: list[tuple[Path, Path]] = []
         for thing in sorted(things, key=lambda thing: thing.place is None):  # the engine's comes last
             if thing.place is None:
@@ -81,18 +81,6 @@ def _unpack(file: Path, member: str, folder: Path) -> None:
             archive.unpack(packed, folder)
     except OSError as error:
         raise archive.no_room(error, member) from error
-
-
-@contextmanager
-def scratch(name: str) -> Iterator[Path]:
-    """A folder of the cache for what is not finished; what a killed process left there is removed."""
-    folder = artifacts.cache_root() / "building" / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -331,3 +331,13 @@ def test_a_cache_that_is_not_there_yet_is_one(tmp_path: Path, monkeypatch: pytes
     for place in ("a/b/c", "link", "link/d"):
         monkeypatch.setenv("LAB_CACHE", str(tmp_path / place))
         assert artifacts.cache_root() == tmp_path / place
+
+
+def test_a_scratch_folder_has_nothing_of_a_killed_one_and_leaves_nothing() -> None:
+    left = artifacts.cache_root() / "building/base/root.tar"
+    write(left, "half")
+    with artifacts.scratch("base") as folder:
+        assert (folder, list(folder.iterdir())) == (left.parent, [])
+        write(folder / "root.tar", "whole")
+    assert list(artifacts.cache_root().glob("**/root.tar")) == []
+    assert [path.name for path in artifacts.cache_root().glob(".*")] == []
