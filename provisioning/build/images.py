@@ -216,7 +216,7 @@ def build_base(progress: Progress) -> Image:
     if _is_built(image):
         return image
     progress(f"image base: Debian {SUITE}")
-    with scratch("base") as folder:
+    with one_at_a_time("base", progress), scratch("base") as folder:
         _debootstrap(folder)
         label = f'LABEL "{MARK}"="{SHARED}"'
         with _engine() as client:
