@@ -213,10 +213,15 @@ def build_machine(progress: Progress) -> Image:
 
 def build_base(progress: Progress) -> Image:
     image = base_image()
-    if _is_built(image):
-        return image
+    with one_at_a_time("base", progress):  # another process may just have made it
+        if not _is_built(image):
+            _make_base(image, progress)
+    return image
+
+
+def _make_base(image: Image, progress: Progress) -> None:
     progress(f"image base: Debian {SUITE}")
-    with one_at_a_time("base", progress), scratch("base") as folder:
+    with scratch("base") as folder:
         _debootstrap(folder)
         label = f'LABEL "{MARK}"="{SHARED}"'
         with _engine() as client:
@@ -225,7 +230,6 @@ def build_base(progress: Progress) -> Image:
             )
     if not _is_built(image):
         raise LabError("the engine did not take the base image in", try_next="docker system df")
-    return image
 
 
 def _debootstrap(folder: Path) -> None:

@@ -338,7 +338,7 @@ LIVE = {
 }
 
 
-def live_color(played: Any, noted: str, served: str = "exit 7") -> Done:
+def live_color(played: Any, noted: str, served: str) -> Done:
     played.by_words("curl", {f"*{KEY}?raw": noted, f"*{PUBLIC}": served})
     done: Done = played.run(script("live_color.sh"), "books-service", PUBLIC)
     return done
