@@ -40,7 +40,8 @@ def test_a_fault_bites_and_ends(
     def is_there() -> bool:
         return shell.run(sign, check=False, timeout=15).exit == 0
 
-    shell.run(f"date +%s >{BEFORE}; sleep 1")  # what happens from now on is later, in whole seconds
+    # What happens from now on is later, in whole seconds.
+    shell.run(f"date +%s >{BEFORE}; until [ $(date +%s) -gt $(cat {BEFORE}) ]; do sleep 0.1; done")
     assert not is_there(), f"the sign of {name} is there before the fault"
     begun = faults.inject(fault, target, 30)
     if begun.undo[0].place is None and example.at == "node":
