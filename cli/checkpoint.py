@@ -6,12 +6,11 @@ import json
 import time
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cli.options import WAIT
-from cli.progress import Progress, say
+from cli.progress import Output, Progress, say
 from deployments.checkpoints import by_provider, restoring, saving, shelf
 from deployments.checkpoints.manifest import Manifest
 from faults.harness import Harness
@@ -80,7 +79,7 @@ def checkpoints(lab: Lab, form: str) -> None:
     for one in found:
         saved = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.at))
         table.add_row(*map(escape, (one.name, saved, megabytes(one), "; ".join(one.live))))
-    Console(highlight=False).print(table)
+    Output().print(table)
 
 
 def megabytes(one: Manifest) -> str:

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.progress import Output
 from lab.errors import HostError
 from lab.model import Lab
 
@@ -43,7 +43,7 @@ def _show(found: Iterable[Check]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for check in found:
         table.add_row(Text(check.state, style=COLORS[check.state]), check.name, _said(check))
-    Console(highlight=False).print(table)
+    Output().print(table)
 
 
 def _said(check: Check) -> Text:

@@ -11,11 +11,10 @@ from dataclasses import fields
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 import faults
-from cli.progress import say
+from cli.progress import Output, say
 from evidence import journal
 from evidence.entries import Entry
 from faults import harness as harness_module
@@ -67,7 +66,7 @@ def _show(shown: Iterable[Injected], form: str) -> None:
     for one in shown:
         begun, deadline = (time.strftime("%H:%M:%S", time.localtime(at)) for at in (one.at, one.deadline))
         table.add_row(one.id, one.name, one.target, ", ".join(one.on), begun, deadline, one.phase, one.detail)
-    Console(highlight=False, markup=False).print(table)
+    Output(markup=False).print(table)
 
 
 def _show_known(form: str) -> None:
@@ -87,7 +86,7 @@ def _show_known(form: str) -> None:
     for row in rows:
         words = " ".join(f"{key}={value}" for key, value in row["settings"].items())
         table.add_row(str(row["fault"]), str(row["takes"]), words, str(row["what"]))
-    Console(highlight=False, markup=False).print(table)
+    Output(markup=False).print(table)
 
 
 @fault.command()

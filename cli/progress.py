@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 
 import click
@@ -11,6 +13,17 @@ from rich.markup import escape
 from lab.errors import printable
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Output(Console):
+    """Data for a reader, on stdout. One that has seen enough, such as `head`, changes no command's end."""
+
+    def __init__(self, *, markup: bool = True) -> None:
+        super().__init__(highlight=False, markup=markup)
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(line: str) -> None:

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cli.progress import Output
 from lab import machines, named, network
 from lab.clients.consul import ConsulClient
 from lab.clients.swarm import SwarmClient
@@ -59,7 +59,7 @@ def labs_table(found: list[Found]) -> None:
         checkout = "this one" if one.is_ours else str(one.checkout)
         words = (one.lab, one.subnet or "-", f"{one.running} of {one.nodes}", since, one.user, checkout)
         table.add_row(*map(escape, words))
-    Console(highlight=False).print(table)
+    Output().print(table)
 
 
 def gather(lab: Lab) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _live(row: dict[str, Any]) -> str:
 
 
 def status_table(seen: dict[str, Any]) -> None:
-    out = Console(highlight=False)
+    out = Output()
     components = Table("component", "node", "health", box=None)
     for row in seen["components"]:
         health = "[green]ok[/green]" if row["healthy"] else f"[red]{escape(row['seen'])}[/red]"

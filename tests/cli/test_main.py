@@ -418,6 +418,15 @@ def test_a_reader_that_has_gone_is_no_failure(lab: Lab, monkeypatch: pytest.Monk
     assert lab("list") == (0, "", "")
 
 
+def test_a_table_that_nobody_reads_to_its_end_changes_no_exit_code() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "cli", "fault", "list", "--known"]
+    done = subprocess.run(words, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_broken_pipe_that_is_not_that_of_stdout_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(labs, "here", broken_pipe)
     code, out, err = lab("list")
