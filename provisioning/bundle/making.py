@@ -37,7 +37,7 @@ def create(lab: Lab, file: Path, say: Say) -> Manifest:
         raise ConfigError(f"there is no folder {file.parent}", try_next=f"mkdir -p {file.parent}")
     taking.require_zstd()
     build.make(lab, say)
-    with artifacts.scratch("bundle-made") as folder:
+    with artifacts.one_at_a_time("bundle-made", say), artifacts.scratch("bundle-made") as folder:
         try:
             return _create(lab, file, folder, say)
         except OSError as error:
