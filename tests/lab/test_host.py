@@ -74,6 +74,7 @@ class Host:
             "/var/lib/apt/lists": f"{self.state}/lists",
             "/etc/os-release": f"{self.state}/os-release",
             "/run/systemd/system": f"{self.state}/systemd",
+            "/dev/kvm": f"{self.state}/kvm",
             "/etc/init.d/docker": f"{self.state}/init.d/docker",
             "/var/log/dockerd.log": f"{self.state}/dockerd.log",
             "/usr/share/vagrant-plugins/plugins.d/": f"{self.state}/plugin-",
@@ -743,15 +744,38 @@ def test_an_unknown_provider_is_refused_before_anything_is_done(host: Host) -> N
     assert "LAB_PROVIDER is 'vmware'" in done.stderr and "docker, libvirt, virtualbox" in done.stderr
 
 
-def test_without_systemd_libvirt_is_started_with_its_log(hypervisor: Host) -> None:
+@pytest.fixture
+def sleeping(hypervisor: Host) -> Host:
+    """The same where libvirt does not run yet, nor systemd."""
     silent = f"[ -e $state/started ] || {{ echo '{SILENT}' >&2; exit 1; }}"
     hypervisor.played.program("virsh", silent)
     hypervisor.played.program("libvirtd", ": >$state/started")
     hypervisor.played.program("virtlogd")
     hypervisor.played.program("pgrep", "exit 1")
-    done = hypervisor.run()
+    hypervisor.played.program("chgrp")
+    return hypervisor
+
+
+def test_without_systemd_libvirt_is_started_with_its_log(sleeping: Host) -> None:
+    done = sleeping.run()
     assert done.returncode == 0, done.stderr
-    assert hypervisor.calls("virtlogd -d", "libvirtd -d") == ["virtlogd -d", "libvirtd -d"]
+    assert sleeping.calls("chgrp", "virtlogd -d", "libvirtd -d") == ["virtlogd -d", "libvirtd -d"]
+
+
+def test_without_systemd_libvirts_machines_may_open_kvm_before_it_starts(sleeping: Host) -> None:
+    device = sleeping.state / "kvm"
+    device.touch(0o600)
+    assert sleeping.run().returncode == 0
+    assert sleeping.calls("chgrp", "libvirtd -d") == [f"chgrp kvm {device}", "libvirtd -d"]
+    assert device.stat().st_mode & 0o777 == 0o660
+
+
+def test_a_kvm_that_cannot_be_given_to_its_group_keeps_libvirt_from_nothing(sleeping: Host) -> None:
+    (sleeping.state / "kvm").touch()
+    sleeping.played.program("chgrp", "echo 'chgrp: invalid group' >&2; exit 1")
+    done = sleeping.run()
+    assert (done.returncode, "invalid group" in done.stderr) == (0, True)
+    assert sleeping.calls("libvirtd -d") == ["libvirtd -d"]
 
 
 def test_a_libvirt_that_stays_silent_ends_it(hypervisor: Host) -> None:
