@@ -15,3 +15,6 @@ wait_for() {  # SECONDS COMMAND...: a command that is quiet, and words when its 
   echo "gave up after $(stretched "$1") s waiting for: ${*:2} (on a slow host: LAB_PATIENCE=3 lab up)" >&2
   return 1
 }
+registered() {  # NAME: Consul knows a healthy one
+  ask "http://localhost:8500/v1/health/service/$1?passing" | grep -q '^\[{'
+}

@@ -5,11 +5,9 @@ set -eu -o pipefail
 . /etc/lab/waiting.sh
 folder=$1 project=$2 color=$3 release=$4 database=$5 service=$6 nodes=${8//,/ }
 export DOCKER_HOST=$7
-consul=http://localhost:8500
 cd "$folder"
 
 render() { DOCKER_HOST='' consul-template -consul localhost:8500 -template docker-compose.yml.ctmpl:docker-compose.yml -once; }
-registered() { curl -fsS "$consul/v1/health/service/$1?passing" | grep -q '^\[{'; }
 # A node that came back may bring an old container of the same name, which Swarm cannot tell from the new one.
 forget() {
   for node in $nodes; do
