@@ -145,7 +145,7 @@ class Watcher(threading.Thread):
     def run(self) -> None:
         while not self._ended.is_set():
             self.step()
-            self._ended.wait(self._pause)
+            self._ended.wait(stretched(self._pause))  # on a slow host a look costs more
 
     def step(self) -> None:
         """One look. Its moment is when it was asked: a dead one answers late or never."""

@@ -69,8 +69,8 @@ def wait_until(
 ) -> T:
     """Call `check` until it returns something true, and return that.
 
-    Between two calls it pauses as long as the last one took, 0.2 to 1 s: a look at all nodes that is made
-    again at once takes the processor from what it waits for.
+    Between two calls it pauses as long as the last one took, 0.2 to 1 s, stretched: a look at all nodes that
+    is made again at once takes the processor from what it waits for.
     `check` says "not yet" with a false value or with an exception, which is kept as what was last
     seen. `timeout` is in seconds, stretched by LAB_PATIENCE; it counts from now, or from `since`, a moment of
     the wall clock. `evidence` is asked once, on time-out, for log lines. Raises TimedOut.
@@ -91,7 +91,7 @@ def wait_until(
             now = time.monotonic()
             if now >= deadline:
                 break
-            time.sleep(min(max(PAUSE, now - began), LONGEST_PAUSE))
+            time.sleep(min(max(PAUSE, now - began), stretched(LONGEST_PAUSE)))
     if evidence is not None:
         last += "\n" + _shown(evidence)
     raise TimedOut(

@@ -28,6 +28,7 @@ from lab.providers import by_vagrant, kvm, made_elsewhere
 from lab.waiting import patience, stretched
 
 MEMORY = 1536  # MiB of each node
+CPUS = 2  # of each node, whatever the host has: the master does most, while the others rest
 KERNEL_LINE = "root=/dev/vda rw console={console} net.ifnames=0 apparmor=0"
 WAYS = IPv4Network("192.168.112.0/20")  # where the networks for SSH are, a /24 a lab
 REACH_SECONDS = 3.0
@@ -182,7 +183,7 @@ def told(lab: Lab, box: Box, driver: str, way: IPv4Network) -> dict[str, Any]:
         "initrd": str(virsh.FOLDER / box.initrd),
         "kernel_line": KERNEL_LINE.format(console=console),
         "memory": MEMORY,
-        "cpus": 2 if driver == kvm.KVM else 1,
+        "cpus": CPUS,
         "way": {"name": way_name(lab), "address": str(way)},
         "mark": str(virsh.Mark(lab.name, environment.ROOT)),
         "patience": patience(),

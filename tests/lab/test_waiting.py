@@ -185,10 +185,14 @@ def test_a_wait_that_was_interrupted_is_told_too(told: list[tuple[str, float]]) 
     assert told == [("it", 1.0)]
 
 
-@pytest.mark.parametrize(("took", "pause"), [(0.0, 0.2), (0.1, 0.2), (0.7, 0.7), (5.0, 1.0)])
+@pytest.mark.parametrize(
+    ("patience", "took", "pause"),
+    [(1, 0.0, 0.2), (1, 0.1, 0.2), (1, 0.7, 0.7), (1, 5.0, 1.0), (3, 0.1, 0.2), (3, 2.0, 2.0), (3, 5.0, 3.0)],
+)
 def test_a_check_pauses_as_long_as_it_took_and_not_for_ever(
-    took: float, pause: float, monkeypatch: pytest.MonkeyPatch
+    patience: int, took: float, pause: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(waiting.PATIENCE, str(patience))
     monkeypatch.setattr(waiting, "PAUSE", 0.2)
     clock = Clock(monkeypatch)
     paused: list[float] = []

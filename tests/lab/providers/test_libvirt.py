@@ -227,7 +227,7 @@ def test_what_vagrant_is_told_is_enough_for_its_file(box: Box) -> None:
     told = libvirt.told(LAB, box, kvm.EMULATION, IPv4Network("192.168.112.0/24"))
     assert virsh.read_mark(told["mark"]) == Mark(LAB.name, environment.ROOT)
     assert told["kernel"] == f"{virsh.FOLDER}/{box.kernel}" and "console=ttyS0" in told["kernel_line"]
-    assert (told["driver"], told["cpus"]) == ("qemu", 1)
+    assert (told["driver"], told["cpus"]) == ("qemu", 2)
     text = (Path(config.__file__).parents[1] / "Vagrantfile").read_text()
     for name in told.keys() - {"way"}:
         assert f'LIBVIRT.fetch("{name}"' in text or f'LIBVIRT["{name}"]' in text, name
