@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from lab import config
+from lab import config, waiting
 from lab.model import COLORS, Lab, Node, Service
 from lab.shell import command_line
 from lab.testing import FakeShell, said
@@ -246,10 +246,22 @@ def test_a_service_of_one_release_has_it_in_both_colors() -> None:
     assert "COMPOSE_PROJECT_NAME=shop\nBLUE_RELEASE=2.0\nGREEN_RELEASE=2.0\n" in texts
 
 
+@pytest.mark.parametrize(
+    ("patience", "connect", "read"), [("1", "2000", "10000"), ("1.5", "3000", "15000"), ("6", "12000", "60000")]
+)
+def test_nginx_waits_for_a_color_as_long_as_its_host_needs(
+    patience: str, connect: str, read: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(waiting.PATIENCE, patience)
+    for each in LAB.services:
+        include = file(MASTER, f"/data/nginx/includes/{each.name}.conf").content
+        assert f"proxy_connect_timeout {connect}ms;" in include and f"proxy_read_timeout {read}ms;" in include
+
+
 def test_nginx_has_a_location_and_an_upstream_for_each_service() -> None:
     for each in LAB.services:
         include = file(MASTER, f"/data/nginx/includes/{each.name}.conf").content
-        assert include == f"location {each.path} {{\n  proxy_pass http://{each.name};\n}}\n"
+        assert include.startswith(f"location {each.path} {{\n  proxy_pass http://{each.name};\n")
         upstream = file(MASTER, f"/data/nginx/upstreams/{each.name}.conf")
         assert (f"upstream {each.name} {{" in upstream.content, upstream.keep) == (True, True)
 
