@@ -247,15 +247,16 @@ def test_a_service_of_one_release_has_it_in_both_colors() -> None:
 
 
 @pytest.mark.parametrize(
-    ("patience", "connect", "read"), [("1", "2000", "10000"), ("1.5", "3000", "15000"), ("6", "12000", "60000")]
+    ("patience", "connect", "read"), [("1", 2000, 10000), ("1.5", 3000, 15000), ("6", 12000, 60000)]
 )
 def test_nginx_waits_for_a_color_as_long_as_its_host_needs(
-    patience: str, connect: str, read: str, monkeypatch: pytest.MonkeyPatch
+    patience: str, connect: int, read: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(waiting.PATIENCE, patience)
-    for each in LAB.services:
-        include = file(MASTER, f"/data/nginx/includes/{each.name}.conf").content
-        assert f"proxy_connect_timeout {connect}ms;" in include and f"proxy_read_timeout {read}ms;" in include
+    found = [r for r in service.resources(LAB, LAB.master, BUILT) if isinstance(r, File)]
+    includes = [r.content for r in found if r.path.startswith("/data/nginx/includes/")]
+    limits = f"  proxy_connect_timeout {connect}ms;\n  proxy_read_timeout {read}ms;\n"
+    assert [limits in include for include in includes] == [True] * len(LAB.services)
 
 
 def test_nginx_has_a_location_and_an_upstream_for_each_service() -> None:
