@@ -82,6 +82,19 @@ def test_a_slow_hosts_service_waits_longer_for_its_database(monkeypatch: pytest.
     assert compose.content.count("- LAB_PATIENCE=6\n") == len(COLORS)
 
 
+@pytest.mark.parametrize(
+    ("patience", "connect", "read"), [("1", 2000, 10000), ("1.5", 3000, 15000), ("6", 12000, 60000)]
+)
+def test_nginx_waits_for_a_color_as_long_as_its_host_needs(
+    patience: str, connect: int, read: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(waiting.PATIENCE, patience)
+    found = [r for r in service.resources(LAB, LAB.master, BUILT) if isinstance(r, File)]
+    includes = [r.content for r in found if r.path.startswith("/data/nginx/includes/")]
+    limits = f"  proxy_connect_timeout {connect}ms;\n  proxy_read_timeout {read}ms;\n"
+    assert [limits in include for include in includes] == [True] * len(LAB.services)
+
+
 # --- who listens where --------------------------------------------------------------------------------------
 
 
@@ -244,19 +257,6 @@ def test_a_service_of_one_release_has_it_in_both_colors() -> None:
     lab = Lab(LAB.name, LAB.provider, LAB.subnet, 10, LAB.nodes, (one,))
     texts = [r.content for r in service.resources(lab, lab.master, BUILT) if isinstance(r, File)]
     assert "COMPOSE_PROJECT_NAME=shop\nBLUE_RELEASE=2.0\nGREEN_RELEASE=2.0\n" in texts
-
-
-@pytest.mark.parametrize(
-    ("patience", "connect", "read"), [("1", 2000, 10000), ("1.5", 3000, 15000), ("6", 12000, 60000)]
-)
-def test_nginx_waits_for_a_color_as_long_as_its_host_needs(
-    patience: str, connect: int, read: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(waiting.PATIENCE, patience)
-    found = [r for r in service.resources(LAB, LAB.master, BUILT) if isinstance(r, File)]
-    includes = [r.content for r in found if r.path.startswith("/data/nginx/includes/")]
-    limits = f"  proxy_connect_timeout {connect}ms;\n  proxy_read_timeout {read}ms;\n"
-    assert [limits in include for include in includes] == [True] * len(LAB.services)
 
 
 def test_nginx_has_a_location_and_an_upstream_for_each_service() -> None:
