@@ -12,7 +12,7 @@ import pytest
 from evidence import journal, watching
 from evidence.journal import Entry, Journal
 from evidence.watching import ConsulLook, LogWatcher, Sieve, State, SwarmLook, Watcher
-from lab import config
+from lab import config, waiting
 from lab.clients.swarm import Placed
 from lab.errors import LabError
 
@@ -152,6 +152,19 @@ def test_a_dead_one_is_told_once_and_the_watcher_goes_on(book: Journal) -> None:
     for _ in range(5):
         watching_it.step()
     assert [entry.facts()["now"] for entry in told(book)] == ["x", "does not answer", "answers again", "y"]
+
+
+def test_a_slow_host_is_looked_at_less_often(book: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(waiting.PATIENCE, "6")
+    watcher, pauses = Watcher("swarm", "Swarm", dict, book, 0.5), []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        watcher.end()
+
+    monkeypatch.setattr(watcher._ended, "wait", pause)
+    watcher.run()
+    assert pauses == [3.0]
 
 
 def test_a_watchers_thread_survives_what_its_look_raises(book: Journal) -> None:
