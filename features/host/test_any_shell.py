@@ -90,7 +90,8 @@ def docker_config(folder: Path, *, context: str = "", helper: str = "") -> dict[
         (place / "meta.json").write_text(
             json.dumps({"Name": "far", "Endpoints": {"docker": {"Host": context}}})
         )
-    return {"DOCKER_CONFIG": str(folder)}
+    # Of a worker's shell the engine is named already, which wins over any context.
+    return {"DOCKER_CONFIG": str(folder), **({"DOCKER_HOST": ""} if context else {})}
 
 
 @pytest.fixture(scope="module")
