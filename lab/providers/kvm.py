@@ -28,7 +28,7 @@ QEMU = {  # architecture -> QEMU's program, its machine, where its kernel speaks
 MARKER = "Unable to mount root fs"
 SECONDS = 10.0
 EMULATED_PATIENCE = 6
-PRICE = "a bring-up takes half an hour and more"
+PRICE = "a bring-up takes 30 minutes and more"
 
 
 @dataclass(frozen=True)
