@@ -14,7 +14,7 @@ import click
 import faults
 from cli import board, bundle, checkpoint, doctor, fault, report, screens, soak, step
 from cli.options import BUNDLE_FILE, WAIT
-from cli.progress import Progress, console
+from cli.progress import Progress, console, drop_output
 from deployments import by_hand
 from deployments.checkpoints import shelf
 from lab import config, engine, environment, labs, machines, named, owner, waiting
@@ -290,11 +290,11 @@ def _is_of_interruption(error: BaseException) -> bool:
 
 
 def _output_is_lost() -> bool:
-    """Whether stdout takes nothing more; then what is left for it goes nowhere, and troubles nobody."""
+    """Whether stdout takes nothing more; then what is left for it is dropped."""
     try:
         sys.stdout.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return True
     return False
 

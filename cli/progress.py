@@ -15,6 +15,11 @@ from lab.errors import printable
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def drop_output() -> None:
+    """What is left for stdout goes nowhere, and troubles nobody."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Output(Console):
     """Data for a reader, on stdout. One that has seen enough, such as `head`, changes no command's end."""
 
@@ -23,7 +28,7 @@ class Output(Console):
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
 
 
 def say(line: str) -> None:
