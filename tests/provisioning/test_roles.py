@@ -262,7 +262,8 @@ def test_a_service_of_one_release_has_it_in_both_colors() -> None:
 def test_nginx_has_a_location_and_an_upstream_for_each_service() -> None:
     for each in LAB.services:
         include = file(MASTER, f"/data/nginx/includes/{each.name}.conf").content
-        assert include.startswith(f"location {each.path} {{\n  proxy_pass http://{each.name};\n")
+        limits = "  proxy_connect_timeout 2000ms;\n  proxy_read_timeout 10000ms;\n"
+        assert include == f"location {each.path} {{\n  proxy_pass http://{each.name};\n{limits}}}\n"
         upstream = file(MASTER, f"/data/nginx/upstreams/{each.name}.conf")
         assert (f"upstream {each.name} {{" in upstream.content, upstream.keep) == (True, True)
 
