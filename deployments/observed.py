@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from provisioning.roles import ask, ask_socket
 from provisioning.templates import render
 
 TIMEOUT = 60.0
-RECORD = "\x1e"  # ends each of the master's answers
+RECORD = "\x1e"  # ends each of the master's answers, behind its code of HTTP
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Noted:
 
 @dataclass(frozen=True)
 class Observation:
-    """The lab at one moment. `noted` is None while a component is unwell: then it would tell nothing."""
+    """The lab at one moment. `noted` is None while a component is unwell, as it would tell nothing."""
 
     unwell: tuple[Seen, ...] = ()
     left: tuple[tuple[str, str], ...] = ()  # a node, and what is on it that must not be
@@ -92,6 +92,7 @@ def parse(lab: Lab, service: Service, said: Mapping[str, str | None]) -> Observa
             for seen in health.parse_observation(lab, node, told["health"])
         ]
         unwell = tuple(silent or (seen for seen in components if seen.wrong is not None))
+        unwell = unwell or tuple(_unanswered(lab, service, there[lab.master.name]))
         return Observation(
             unwell=unwell,
             left=tuple(
@@ -139,8 +140,31 @@ def _containers(node: Node, lines: str) -> list[Container]:
     ]
 
 
+def _answers(told: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Code of HTTP, "000" without an answer, and body of each of the master's answers."""
+    return [(text[-3:], text[:-3]) for text in told["answers"].split(RECORD)[:-1]]
+
+
+def _unanswered(lab: Lab, service: Service, told: Mapping[str, str]) -> Iterator[Seen]:
+    """Who passes its check and yet left a question open, as one that is busy does.
+
+    Of keys that are not there Consul says 404.
+    """
+    questions = [
+        *(("consul", f"who is {service.registered(part)}") for part in service.parts),
+        ("consul", "for its keys"),
+        ("consul", "for its checks"),
+        ("jenkins", "for its queue"),
+        ("jenkins", "for its jobs"),
+    ]
+    for (component, what), (code, _) in zip(questions, _answers(told), strict=True):
+        if code != "200" and (code, what) != ("404", "for its keys"):
+            said = "no answer" if code == "000" else f"HTTP {code}"
+            yield Seen(component, lab.master.name, f"{said} when asked {what}")
+
+
 def _noted(lab: Lab, service: Service, told: Mapping[str, str]) -> Noted:
-    answers = [json.loads(text or "null") for text in told["answers"].split(RECORD)[:-1]]
+    answers = [json.loads(text or "null") for _, text in _answers(told)]
     count = len(service.parts)
     keys, checks, queue, overview = answers[count:]
     held = {entry["Key"]: entry for entry in keys or ()}

@@ -94,8 +94,10 @@ class Nodes:
         listed = json.dumps([{"Id": f"{number:x}"} for number in range(len(self.inspected[node]))])
         (state / "listed").write_text(listed.replace(" ", ""))
         (state / "users").write_text(self.users)
-        for number, text in enumerate(self.answers.values()):
-            (state / f"answer{number}").write_text("" if text is None else json.dumps(text))
+        for number, answer in enumerate(self.answers.values()):
+            # A text is the code of HTTP of a failure: what comes with it curl leaves out.
+            text = answer if isinstance(answer, str) else f"{json.dumps(answer)}200"
+            (state / f"answer{number}").write_text(text)
         cases = "".join(
             f"    *{end}) cat $state/answer{number} ;;\n" for number, end in enumerate(self.answers)
         )
@@ -166,7 +168,7 @@ def test_a_lock_that_nobody_holds_is_none(nodes: Nodes) -> None:
 
 
 def test_consul_without_any_key_has_no_color(nodes: Nodes) -> None:
-    nodes.answers["kv/services/books-service/?recurse"] = None
+    nodes.answers["kv/services/books-service/?recurse"] = "404"
     noted = nodes.seen().noted
     assert noted and (noted.color, noted.is_locked) == ("", False)
 
@@ -228,9 +230,26 @@ def test_a_file_that_is_gone_is_an_empty_one(nodes: Nodes) -> None:
     assert noted and (noted.releases, noted.upstream, noted.healing) == ({}, "", ())
 
 
+@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize(("code", "told"), [("000", "no answer"), ("500", "HTTP 500")])
+def test_who_leaves_a_question_open_is_unwell(code: str, told: str, name: str, nodes: Nodes) -> None:
+    nodes.answers[name] = code
+    seen = nodes.seen()
+    (one,) = seen.unwell
+    assert (one.component, one.node) == ("jenkins" if "api/json" in name else "consul", MASTER)
+    assert one.wrong and one.wrong.startswith(f"{told} when asked ")
+    assert seen.noted is None
+
+
 @pytest.mark.parametrize("name", [name for name in ANSWERS if "kv/" not in name])
-def test_who_does_not_answer_is_never_guessed_at(name: str, nodes: Nodes) -> None:
-    nodes.answers[name] = None
+def test_a_question_that_is_not_known_is_no_empty_answer(name: str, nodes: Nodes) -> None:
+    nodes.answers[name] = "404"
+    assert [one.wrong and one.wrong[:8] for one in nodes.seen().unwell] == ["HTTP 404"]
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_of_another_kind_is_never_guessed_at(name: str, nodes: Nodes) -> None:
+    nodes.answers[name] = 7
     with pytest.raises(LabError, match="cannot be read"):
         nodes.seen()
 

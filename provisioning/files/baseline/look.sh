@@ -22,7 +22,7 @@ systemctl list-units -q --plain --no-legend 'lab-heal-*'
 # With nothing critical the watch still says what it was called with; with something it is Consul's whole JSON.
 grep -m 3 -vxE 'Consul watch request:|\[\]|null|' /data/consul/logs/watchers.log | cut -c 1-120
 part answers
-[[ ask("-w $'\\036'") ]] \
+[[ ask("-w $'%{http_code}\\036'") ]] \
 [% for part in service.parts %]
   'http://localhost:8500/v1/health/service/[[ service.registered(part) ]]?passing' \
 [% endfor %]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -125,6 +126,20 @@ def test_of_a_lab_in_which_something_does_not_answer_nothing_is_told(
     error = refused(lab, 1)
     assert error.what == "not everything answers, so no step can be checked or solved"
     assert (error.last_seen, error.try_next) == (f"nginx on {MASTER}: exited", "make lab-up")
+
+
+def test_what_was_busy_answers_the_second_look(
+    lab: Lab, seen: Seen, at_baseline: Observation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = Observation(unwell=(Health("jenkins", MASTER, "no answer when asked for its queue"),))
+    looks = [busy, at_baseline]
+    monkeypatch.setattr(observed, "look", lambda *_: looks.pop(0))
+    monkeypatch.setattr(looking, "ConsulClient", lambda _: None)
+    monkeypatch.setattr(looking, "JenkinsClient", lambda _: nullcontext())
+    monkeypatch.setattr(looking, "closing", lambda client: client)
+    monkeypatch.setattr(looking, "whole", lambda lab_, shells, told, *_: replace(seen, observation=told))
+    assert looking.look(LAB, lab.shells).observation is at_baseline
+    assert not looks
 
 
 @pytest.mark.parametrize("number", [1, 3])
