@@ -18,7 +18,7 @@ from lab.shell import Shell, in_parallel
 from provisioning import health
 from provisioning.health import Seen
 from provisioning.resources import Trouble
-from provisioning.roles import ask, ask_socket
+from provisioning.roles import ask, socket
 from provisioning.templates import render
 
 TIMEOUT = 60.0
@@ -212,7 +212,7 @@ def _answer(text: str) -> Answer:
 def script(lab: Lab, service: Service, node: str, left: Trouble) -> str:
     """The look at a node; `left` prints what must not be on it."""
     there = render(
-        "baseline/look.sh", lab, service=service, node=lab.node(node), ask=ask, ask_socket=ask_socket
+        "baseline/look.sh", lab, service=service, node=lab.node(node), ask=ask, socket=socket
     )
     return "\n".join(
         (f"echo '@@ health'\n{health.observation(lab, node)}", f"echo '@@ left'\n{left.observe}", there)

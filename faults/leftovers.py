@@ -13,13 +13,17 @@ from provisioning.roles import registry
 # A qdisc's number is the only mark it can carry; the lab itself has none with a number.
 # It is asked often, so it starts few programs.
 LOOK = f"""\
-iptables-save | awk '/^[*]/ {{ table = substr($0, 2) }}
-  table ~ /^(mangle|nat|filter)$/ && /LAB-|lab-fault-/ {{ print "rule of " table ": " $0 }}'
-systemctl list-units --all --plain --no-legend 'lab-fault-*' | sed 's/^/unit: /'
-tc qdisc show | awk '/ [0-9a-f]+[1-9a-f]*: / && !/ 0: / {{ print "qdisc: " $0 }}'
-find /data/nginx/includes {registry.DATA} -name '*lab-fault-*' 2>/dev/null | sed 's/^/file: /'
-ls {HOME} 2>/dev/null | sed 's/^/folder: /'
-true"""
+{{ iptables-save
+  systemctl list-units --all --plain --no-legend 'lab-fault-*'
+  tc qdisc show
+  find /data/nginx/includes {registry.DATA} -name '*lab-fault-*'
+}} 2>/dev/null | awk '
+  /^[*]/ {{ table = substr($0, 2) }}
+  /^[:-]/ && /LAB-|lab-fault-/ && table ~ /^(mangle|nat|filter)$/ {{ print "rule of " table ": " $0 }}
+  /^lab-fault-/ {{ print "unit: " $0 }}
+  /^qdisc/ && / [0-9a-f]+[1-9a-f]*: / && !/ 0: / {{ print "qdisc: " $0 }}
+  /^\\// {{ print "file: " $0 }}'
+for folder in {HOME}/*; do [ ! -e "$folder" ] || echo "folder: ${{folder##*/}}"; done"""
 
 LEFTOVERS = Trouble("leftovers", LOOK, script("undo.sh", home=HOME))
 

@@ -59,15 +59,16 @@ sys.path.append({packages!r})
 import jq
 
 program, *files = (word for word in sys.argv[1:] if not word.startswith("-"))
-raw, by_answer = "-r" in sys.argv, "-e" in sys.argv
+options = {{letter for word in sys.argv[1:] if word.startswith("-") for letter in word[1:]}}
 text = "".join(open(file).read() for file in files) if files else sys.stdin.read()
 answer = True
 try:
-    for answer in jq.compile(program).input_text(text) if text.strip() else ():
-        print(answer if raw and isinstance(answer, str) else jq.compile(".").input_value(answer).text())
+    for answer in jq.compile(program).input_text(text, slurp="s" in options) if text.strip() else ():
+        raw = "r" in options and isinstance(answer, str)
+        print(answer if raw else jq.compile(".").input_value(answer).text())
 except ValueError as error:
     sys.exit(f"jq: {{error}}")
-sys.exit(by_answer and (answer is None or answer is False))
+sys.exit("e" in options and (answer is None or answer is False))
 """
 
 

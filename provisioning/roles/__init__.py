@@ -51,9 +51,13 @@ def image(lab: Lab, name: str) -> str:
     return f"{lab.registry}/{name}"
 
 
-def ask(words: str) -> str:
-    """Shell words that ask a URL, in the time that a check has for one question."""
-    return f"curl -fsS -m {limit(4)} {words}"
+def ask(*words: str) -> str:
+    """Shell words that ask URLs, each with options of its own, in the time that a check has for one question.
+
+    One program asks them all, and the first that gives no answer is the last: checks are made often.
+    """
+    each = " --next ".join(f"-fsS -m {limit(4)} {one}" for one in words)
+    return f"curl {'--fail-early ' if len(words) > 1 else ''}{each}"
 
 
 def ask_engine(words: str) -> str:
@@ -61,16 +65,15 @@ def ask_engine(words: str) -> str:
     return f"timeout {limit(5)} docker {words}"
 
 
-def ask_socket(path: str, words: str = "") -> str:
-    """Shell words that ask the node's own engine: in a quarter of the time that the program docker takes."""
-    return ask(f"{words} --unix-socket /var/run/docker.sock 'http://localhost{path}'".lstrip())
+def socket(path: str, words: str = "") -> str:
+    """Words for `ask`, of the node's own engine: in a quarter of the time that the program docker takes."""
+    return f"{words} --unix-socket /var/run/docker.sock 'http://localhost{path}'".lstrip()
 
 
 def runs(container: str) -> str:
     """A check that passes when a container of the node runs."""
-    state = f'{ask_socket(f"/containers/{container}/json")} | grep -o \'"State":{{"Status":"[a-z]*"\''
-    state += " | cut -d '\"' -f 6"
-    return f'state=$({state}); echo "${{state:-not there}}"; test "$state" = running'
+    told = f"""[[ $({ask(socket(f"/containers/{container}/json"))}) =~ '"State":{{"Status":"'([a-z]*) ]]"""
+    return f'{told}; state=${{BASH_REMATCH[1]:-not there}}; echo "$state"; test "$state" = running'
 
 
 def responds(url: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.model import Lab, Node
 from provisioning.build import Built
 from provisioning.resources import Container, Resource, Trouble
-from provisioning.roles import Health, Logs, ask, ask_socket, image, is_master, runs
+from provisioning.roles import Health, Logs, ask, image, is_master, runs, socket
 from provisioning.templates import render
 
 
@@ -23,7 +23,7 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
 
 def unknown(lab: Lab, node: Node) -> str:
     """Shell that prints what runs on a node and is not in Consul's catalogue."""
-    return render("registrator/unknown.sh", lab, node=node, ask=ask, ask_socket=ask_socket)
+    return render("registrator/unknown.sh", lab, node=node, ask=ask, socket=socket)
 
 
 def health(lab: Lab, node: Node) -> list[Health]:
@@ -32,8 +32,8 @@ def health(lab: Lab, node: Node) -> list[Health]:
     # Its start hangs while Consul is out of reach: "running" alone would say nothing.
     check = (
         f"{runs('registrator')} && "
-        f"{ask_socket('/containers/registrator/logs?stdout=1&stderr=1')} | "
-        "grep -a -o 'Listening for Docker events' | tail -1 | grep . && "
+        f"{{ {ask(socket('/containers/registrator/logs?stdout=1&stderr=1'))} | "
+        "grep -a -q 'Listening for Docker events' || { echo 'listens to no events'; false; }; } && "
         f"{{ unknown=$(\n{unknown(lab, node)}\n); "
         'echo "not in the catalogue: $unknown"; [ -z "$unknown" ]; }'
     )

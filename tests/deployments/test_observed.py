@@ -18,7 +18,7 @@ from lab.model import DATABASE
 from lab.testing import FakeShell, said
 from provisioning.health import SSH, Seen
 from provisioning.resources import Trouble
-from provisioning.roles import ask, ask_socket
+from provisioning.roles import ask, socket
 from provisioning.stages import healths
 from provisioning.templates import render
 
@@ -111,7 +111,7 @@ class Nodes:
         self.played.by_words("curl", {**engine, "*-w *": each}, otherwise="cat $state/users")
         self.played.program("systemctl", f"printf '%s' '{self.units}'")
         text = render(
-            "baseline/look.sh", LAB, service=BOOKS, node=LAB.node(node), ask=ask, ask_socket=ask_socket
+            "baseline/look.sh", LAB, service=BOOKS, node=LAB.node(node), ask=ask, socket=socket
         )
         volumes = {"/var/lib/docker/volumes": f"{self.root}/{node}"}
         places = {

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from faults.fault import HOME
 from faults.leftovers import LOOK
 
 RULES = """\
@@ -23,10 +24,13 @@ qdisc netem 4a1b: dev eth1 root delay 300ms
 
 
 def look(played: Any, **said: str) -> list[str]:
-    for name in ("iptables-save", "systemctl", "tc", "find", "ls"):
+    for name in ("iptables-save", "systemctl", "tc", "find"):
         text = said.get(name.replace("-", "_"), "")
         played.program(name, f"cat <<'END'\n{text}END" if text else "true")
-    done = played.run(LOOK)
+    folders = played.state / "lab-faults"
+    for name in said.get("folders", "").split():
+        (folders / name).mkdir(parents=True)
+    done = played.run(LOOK, places={HOME: str(folders)})
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.splitlines()  # type: ignore[no-any-return]
 
@@ -45,7 +49,7 @@ def test_what_a_fault_left_is_a_line_each_with_what_it_is(played: Any) -> None:
         systemctl="lab-fault-1.timer loaded active\n",
         tc=QDISCS,
         find="/data/nginx/includes/lab-fault-1.conf\n",
-        ls="lab-fault-1\n",
+        folders="lab-fault-1",
     )
     assert found == [
         "rule of mangle: :LAB-A - [0:0]",
@@ -62,4 +66,4 @@ def test_what_a_fault_left_is_a_line_each_with_what_it_is(played: Any) -> None:
 def test_a_look_starts_few_programs(played: Any) -> None:
     """It is made at four nodes, before and after each scenario."""
     look(played)
-    assert len(played.calls()) == 5
+    assert len(played.calls()) == 4

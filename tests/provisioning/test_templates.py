@@ -14,7 +14,7 @@ from jinja2 import UndefinedError
 from lab import config
 from lab.model import COLORS
 from provisioning import templates
-from provisioning.roles import ask, ask_socket
+from provisioning.roles import ask, socket
 from provisioning.templates import render
 
 LAB = config.load(config.LAB_FILE)
@@ -25,7 +25,7 @@ NAMES = sorted(str(path.relative_to(FILES)) for path in FILES.rglob("*") if path
 def rendered(name: str) -> str:
     releases = dict(zip(COLORS, ("1.0", "1.1"), strict=True))
     values = {"service": LAB.main_service, "color": "blue", "colors": COLORS, "releases": releases}
-    words = {"node": LAB.swarm_nodes[0], "ask": ask, "ask_socket": ask_socket, "manager": "docker"}
+    words = {"node": LAB.swarm_nodes[0], "ask": ask, "socket": socket, "manager": "docker"}
     return render(name, LAB, **values, **words)
 
 

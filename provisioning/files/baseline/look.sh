@@ -5,10 +5,11 @@ part() { printf '\n@@ %s\n' "$1"; }
 part node
 echo "$HOSTNAME"
 part containers
-[[ ask_socket("/containers/json", "-G -d all=1 --data-urlencode 'filters={\"label\":[\"com.docker.compose.project=%s\"]}'" % service.project) ]] |
-  grep -o '"Id":"[0-9a-f]*"' | cut -d '"' -f 4 | while read -r id; do
-  [[ ask_socket("/containers/'$id'/json") ]]  # a line each
+there=()
+for word in $([[ ask(socket("/containers/json", "-G -d all=1 --data-urlencode 'filters={\"label\":[\"com.docker.compose.project=%s\"]}'" % service.project)) ]] | grep -o '"Id":"[0-9a-f]*"'); do
+  there+=("http://localhost/containers/${word:6:-1}/json")
 done
+[ ! "${there[*]}" ] || [[ ask('--unix-socket /var/run/docker.sock "${there[@]}"') ]]  # a line each
 part volume
 [ ! -d /var/lib/docker/volumes/[[ service.volume ]] ] || echo [[ service.volume ]]
 [% if node == lab.master %]

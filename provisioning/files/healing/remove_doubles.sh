@@ -4,15 +4,20 @@
 set -u
 . /etc/lab/waiting.sh
 consul=http://localhost:8500
-declare -A engines=([% for node in lab.swarm_nodes %] ["[[ node.name ]]"]=tcp://[[ node.address ]]:2375[% endfor %] )
+declare -A engines=([% for node in lab.swarm_nodes %] ["[[ node.name ]]"]=[[ node.address ]]:2375[% endfor %] )
 
 alive() {  # the names of the swarm nodes that Consul believes alive
   ask "$consul/v1/health/state/passing" | jq -r '.[] | select(.CheckID == "serfHealth") | .Node'
 }
-answers() { within 5 docker -H "${engines[$1]}" version >/dev/null 2>&1; }
-containers() {  # NODE -> lines NAME CREATED NODE; only those that compose made
-  within 10 docker -H "${engines[$1]}" ps -aq --filter label=com.docker.compose.project |
-    xargs -r timeout "$(stretched 10)" docker -H "${engines[$1]}" inspect -f "{{.Name}} {{.Created}} $1"
+answers() { ask -o /dev/null "http://${engines[$1]}/_ping" 2>/dev/null; }
+containers() {  # NODE... -> lines NAME CREATED NODE; only those that compose made
+  local node
+  for node; do
+    echo "\"$node\""
+    ask -G -d all=1 --data-urlencode 'filters={"label":["com.docker.compose.project"]}' "http://${engines[$node]}/containers/json" ||
+      echo '[]'
+  done | jq -rs 'range(0; length; 2) as $i | .[$i] as $node | .[$i + 1][]
+    | "\(.Names | map(select(split("/") | length == 2))[0]) \(.Created) \($node)"'
 }
 
 nodes=()
@@ -21,9 +26,9 @@ for node in $(alive); do
   until_true 60 answers "$node"
   nodes+=("$node")
 done
-for node in "${nodes[@]}"; do containers "$node"; done | sort -k1,1 -k2,2r | while read -r name created node; do
+containers "${nodes[@]}" | sort -k1,1 -k2,2r | while read -r name created node; do
   if [ "$name" = "${last:-}" ]; then
-    within 20 docker -H "${engines[$node]}" rm -f "$name" >/dev/null &&
+    within 20 docker -H "tcp://${engines[$node]}" rm -f "$name" >/dev/null &&
       echo "$(date +%H:%M:%S) ${name#/} on $node (made $created) was replaced meanwhile: removed"
   fi
   last=$name

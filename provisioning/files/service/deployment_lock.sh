@@ -13,11 +13,16 @@ lock=$consul/v1/kv/services/$service/lock
 works='docker-compose|start_color.sh|direct_test.sh|restore_records|cut_over.sh|stop_color.sh'  # names have 15 characters
 held_by='' held_as='' left=''  # what the lock notes, and its session; what is said of one that was taken over
 
-began() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }  # ticks since the boot: a PID comes again
+read_facts() {  # PID: its state, its parent and so on, as /proc has them, into `facts`; no program is started for it
+  local line
+  { read -r line <"/proc/$1/stat"; } 2>/dev/null && read -ra facts <<<"${line##*) }"
+}
+began() { local facts; read_facts "$1" && echo "${facts[19]}"; }  # ticks since the boot: a PID comes again
 holder() {  # the outermost playbook around this script, or the SSH connection that asked for it; fails when that has ended
-  local pid=$$ playbook='' start
-  while pid=$(ps -o ppid= -p "$pid" | tr -d ' ') && [ "${pid:-0}" -gt 1 ]; do
-    case $(ps -o comm= -p "$pid") in
+  local pid=$$ playbook='' start name facts
+  while read_facts "$pid" && pid=${facts[1]} && [ "$pid" -gt 1 ]; do
+    { read -r name <"/proc/$pid/comm"; } 2>/dev/null || break
+    case $name in
       ansible-playboo*) playbook=$pid ;;
       sshd*) break ;;
     esac

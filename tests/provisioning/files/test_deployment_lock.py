@@ -19,6 +19,7 @@ LAB = config.load(config.LAB_FILE)
 SCRIPT = render("service/deployment_lock.sh", LAB)
 KEY = "v1/kv/services/books-service/lock"
 TAKE = ("take", "books-service", "by hand", "0")
+OWN = 99  # the script's own process
 DESTROY = "curl -fsS -X PUT http://localhost:8500/v1/session/destroy/"
 
 
@@ -73,15 +74,12 @@ class Master:
 
         `consul` is what Consul does when it is asked for a session.
         """
-        for pid, one in around.items():
+        first, *_ = around
+        for pid, one in {**around, OWN: Process("a (name) of bash", first)}.items():
             (self.proc / str(pid)).mkdir(parents=True)
             fields = f"S {one.parent} " + "0 " * 17 + f"{one.began} 0 0"
             (self.proc / str(pid) / "stat").write_text(f"{pid} ({one.name}) {fields}\n")
-        first, *_ = around
-        parents = {f"-o ppid= -p {pid}": f"echo ' {one.parent}'" for pid, one in around.items()}
-        names = {f"-o comm= -p {pid}": f"echo {one.name}" for pid, one in around.items()}
-        gone = {f"-o * -p {one.parent}": "exit 1" for one in around.values() if one.parent not in around}
-        self.played.by_words("ps", {**parents, **names, **gone}, otherwise=f"echo {first}")
+            (self.proc / str(pid) / "comm").write_text(f"{one.name}\n")
         self.played.program("pgrep", works)
         held = [{"Session": holder, "Value": b64encode((noted or "").encode()).decode()}]
         acquire = "echo true" if noted is None else "[ -e $state/freed ] && echo true || echo false"
@@ -95,7 +93,7 @@ class Master:
                 f"*{KEY}": "exit 22" if noted is None else f"{while_looked_at}; echo '{json.dumps(held)}'",
             },
         )
-        return self.played.run(SCRIPT, *words, places={"/proc": str(self.proc)})
+        return self.played.run(SCRIPT, *words, places={"/proc": str(self.proc), "$$": str(OWN)})
 
     def note(self) -> str:
         (acquired, *_) = self.played.calls("acquire=s1")

@@ -107,37 +107,36 @@ def test_doubles_are_looked_for_whenever_the_list_of_checks_changes(text: str, p
 
 
 def removed(
-    played: Any, containers: dict[str, str], alive: tuple[str, ...] = ("01", "02", "03")
+    played: Any, containers: dict[str, tuple[str, int]], alive: tuple[str, ...] = ("01", "02", "03")
 ) -> list[str]:
-    """The removals, as `NODE NAME`; `containers` are lines NAME CREATED by the last digits of a node."""
+    """The removals, as `NODE NAME`; `containers` are one each, name and time by a node's last digits."""
     checks = [{"CheckID": "serfHealth", "Node": f"swarm-node-{number}"} for number in alive]
     checks += [{"CheckID": "serfHealth", "Node": "swarm-master"}, {"CheckID": "api", "Node": "swarm-node-01"}]
-    played.program("curl", f"echo '{json.dumps(checks)}'")
-    answers = {}
-    for number in ("01", "02", "03"):
-        engine, lines = f"-H tcp://10.100.199.2{number}:2375", containers.get(number)
-        silent = lines is None
-        answers[f"{engine} ps*"] = "exit 1" if silent else f"echo '{lines}' | cut -d' ' -f1"
-        answers[f"{engine} inspect*"] = f"echo '{lines}' | sed 's,^,/,; s,$, swarm-node-{number},'"
-        answers[f"{engine} version"] = "exit 1" if silent else "true"
-    played.by_words("docker", answers, otherwise="true")
+    answers = {"*/health/state/passing": f"echo '{json.dumps(checks)}'"}
+    for number, (name, created) in containers.items():
+        listed = [{"Names": [f"/other/{name}", f"/{name}"], "Created": created}] if name else []
+        answers[f"*10.100.199.2{number}:2375/_ping"] = "true"
+        answers[f"*10.100.199.2{number}:2375/containers/json"] = f"echo '{json.dumps(listed)}'"
+    played.by_words("curl", answers)
+    played.program("docker")
     played.clock = 20
     assert played.run(DOUBLES).returncode == 0
     calls = [call.split() for call in played.calls(" rm -f ")]
     return [f"{words[2][-7:-5]} {words[-1]}" for words in calls]
 
 
-OLD, NEW = "2026-01-01T10:00:00.5Z", "2026-01-01T10:05:00.1Z"
-DOUBLED: dict[str, tuple[dict[str, str], list[str]]] = {
-    "the older of two": ({"01": f"x_blue_1 {OLD}", "02": f"x_blue_1 {NEW}"}, ["01 /x_blue_1"]),
-    "the older of two, the other way": ({"01": f"x_blue_1 {NEW}", "02": f"x_blue_1 {OLD}"}, ["02 /x_blue_1"]),
-    "none of different names": ({"01": f"x_blue_1 {OLD}", "02": f"x_green_1 {NEW}"}, []),
-    "none of one": ({"01": f"x_blue_1 {OLD}", "02": ""}, []),
+OLD, NEW = 1767261600, 1767261900
+NOTHING = ("", 0)
+DOUBLED: dict[str, tuple[dict[str, tuple[str, int]], list[str]]] = {
+    "the older of two": ({"01": ("x_blue_1", OLD), "02": ("x_blue_1", NEW)}, ["01 /x_blue_1"]),
+    "the older of two, the other way": ({"01": ("x_blue_1", NEW), "02": ("x_blue_1", OLD)}, ["02 /x_blue_1"]),
+    "none of different names": ({"01": ("x_blue_1", OLD), "02": ("x_green_1", NEW)}, []),
+    "none of one": ({"01": ("x_blue_1", OLD), "02": NOTHING}, []),
     "all but the youngest of three": (
-        {"01": f"x_db_1 {OLD}", "02": f"x_db_1 {NEW}", "03": f"x_db_1 {OLD}"},
+        {"01": ("x_db_1", OLD), "02": ("x_db_1", NEW), "03": ("x_db_1", OLD)},
         ["01 /x_db_1", "03 /x_db_1"],
     ),
-    "none of a node that does not answer": ({"01": f"x_blue_1 {OLD}"}, []),
+    "none of a node that does not answer": ({"01": ("x_blue_1", OLD)}, []),
 }
 
 
@@ -148,16 +147,17 @@ def test_of_the_containers_of_one_name_is_removed(case: str, played: Any) -> Non
 
 
 def test_a_node_that_consul_believes_dead_is_not_asked(played: Any) -> None:
-    lines = {"01": f"x_blue_1 {OLD}", "02": f"x_blue_1 {NEW}"}
-    assert removed(played, lines, alive=("02", "03")) == []
+    two = {"01": ("x_blue_1", OLD), "02": ("x_blue_1", NEW)}
+    assert removed(played, two, alive=("02", "03")) == []
     assert played.calls("10.100.199.201") == []
 
 
 def test_only_containers_that_compose_made_are_looked_at(played: Any) -> None:
-    removed(played, {"01": "", "02": "", "03": ""})
-    listings = played.calls(" ps ")
+    removed(played, {"01": NOTHING, "02": NOTHING, "03": NOTHING})
+    listings = played.calls("/containers/json")
     assert len(listings) == 3
-    assert all(call.endswith("ps -aq --filter label=com.docker.compose.project") for call in listings)
+    made_by_compose = 'filters={"label":["com.docker.compose.project"]}'
+    assert all(f"-d all=1 --data-urlencode {made_by_compose} " in call for call in listings)
 
 
 # --- the healing of one service -----------------------------------------------------------------------------

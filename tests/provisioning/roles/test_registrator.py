@@ -47,7 +47,7 @@ class Node:
         self.later: list[str] = []  # known at the second look
 
     def run(self, script: str) -> Any:
-        agent = json.dumps({"Config": {"NodeID": self.own}})
+        agent = json.dumps({"Config": {"NodeID": self.own}}).replace('\\"', '"')
         looks = [
             json.dumps({"Node": {"ID": self.known}, "Services": {id: {} for id in services}})
             for services in (self.services, self.services + self.later)
@@ -55,13 +55,14 @@ class Node:
         if not self.known:
             looks = ["null", "null"]
         first = f"[ -e $state/looked ] && echo '{looks[1]}' || echo '{looks[0]}'; echo >$state/looked"
+        told = f"echo '{agent}'; {first}; echo '{json.dumps(RUNNING)}'"
         self.played.by_words(
             "curl",
             {
+                "*agent/self *catalog/node/swarm-node-02 *": told if self.own else "exit 7",
                 "*agent/self": f"echo '{agent}'" if self.own else "exit 7",
                 "*catalog/node/swarm-node-02": first if self.own else "exit 7",
                 "*catalog/deregister": "true",
-                "*/containers/json": f"echo '{json.dumps(RUNNING)}'",
                 "*/registrator/json": f"echo '{STATE}'",
                 "*/registrator/logs*": "printf '\\1\\0\\0\\0Listening for Docker events\\n'",
             },
@@ -101,6 +102,13 @@ def test_an_agent_that_the_catalogue_has_as_another_or_not_at_all_is_told(known:
 def test_of_a_consul_that_is_silent_nothing_can_be_told(node: Node) -> None:
     node.own, node.services = "", []
     assert node.run(TROUBLE.observe).stdout == ""
+
+
+def test_an_answer_that_cannot_be_read_is_no_health(node: Node) -> None:
+    node.own = 'id-1"'  # JSON that ends in the middle, as one that was cut
+    (health,) = registrator.health(LAB, NODE)
+    done = node.run(health.check)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "not in the catalogue: cannot be told")
 
 
 def test_missing_services_are_registered_anew(node: Node) -> None:
