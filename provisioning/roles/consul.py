@@ -75,8 +75,10 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
 
 def health(lab: Lab, node: Node) -> list[Health]:
     url = f"http://{node.address}:8500"
-    check = f"said=$({ask(f'{url}/v1/status/leader 2>&1')}); echo \"$said\"; [[ $said == *:8300* ]]"
+    said = ask(f"{url}/v1/status/leader 2>&1")
+    check = f'said=$({said}); [[ $said == *:8300* ]] || {{ echo "no leader: $said"; false; }}'
     if is_master(node):
-        members = f"{ask(f'{url}/v1/agent/members?pretty')} | grep -c '\"Status\": 1,'"  # 1: alive
-        check += f" && alive=$({members}); echo $alive alive && test $alive = {len(lab.nodes)}"
+        members = ask(f"'{url}/v1/agent/members?pretty'")
+        alive = f"alive=$({members} | grep -c '\"Status\": 1,')"  # 1: alive
+        check += f' && {{ {alive}; echo "$alive alive"; test "$alive" = {len(lab.nodes)}; }}'
     return [Health("consul", node.name, check, Logs(units=("consul",)))]
