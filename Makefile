@@ -25,7 +25,7 @@ lab-down: venv ## take the lab down and remove all it made
 status: venv ## what runs, and where
 	@.venv/bin/lab status
 
-features: venv browser ## play every scenario on the lab that is up (half an hour); PART=FOLDER: those of one, LABS=auto
+features: venv browser ## play every scenario on the lab that is up (half an hour with LABS=auto); PART=FOLDER: those of one
 	@.venv/bin/pytest -c pyproject.toml $(or $(PART),features/ --ignore=features/chaos/crash) $(LABS:%=-n %) $(RESULTS)
 
 crash: venv ## kill the harness in the middle of every kind of fault, and cut every command, ten times or TIMES
