@@ -75,8 +75,8 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
 
 def health(lab: Lab, node: Node) -> list[Health]:
     url = f"http://{node.address}:8500"
-    said = ask(f"{url}/v1/status/leader 2>&1")
-    check = f'said=$({said}); [[ $said == *:8300* ]] || {{ echo "no leader: $said"; false; }}'
+    leader = ask(f"{url}/v1/status/leader")
+    check = f'said=$({leader} 2>&1); [[ $said == *:8300* ]] || {{ echo "no leader: $said"; false; }}'
     if is_master(node):
         members = ask(f"'{url}/v1/agent/members?pretty'")
         alive = f"alive=$({members} | grep -c '\"Status\": 1,')"  # 1: alive

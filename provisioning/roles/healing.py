@@ -28,6 +28,6 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
 def health(lab: Lab, node: Node) -> list[Health]:
     if not is_master(node):
         return []
-    said = ask("http://localhost:8500/v1/agent/self 2>&1")
-    check = f"""[[ $({said}) == *'"Watches":[{{'* ]] || {{ echo no watches; false; }}"""
+    agent = ask("http://localhost:8500/v1/agent/self")
+    check = f"""[[ $({agent}) == *'"Watches":[{{'* ]] || {{ echo no watches; false; }}"""
     return [Health("healing", node.name, check, Logs(files=("/data/consul/logs/watchers.log",)))]

@@ -7,7 +7,7 @@ echo "$HOSTNAME"
 part containers
 there=()
 for word in $([[ ask(socket("/containers/json", "-G -d all=1 --data-urlencode 'filters={\"label\":[\"com.docker.compose.project=%s\"]}'" % service.project)) ]] | grep -o '"Id":"[0-9a-f]*"'); do
-  there+=("http://localhost/containers/${word:6:-1}/json")
+  there+=("http://localhost/containers/${word:6:-1}/json")  # of "Id":"0f..." without what is around it
 done
 [ ! "${there[*]}" ] || [[ ask('--unix-socket /var/run/docker.sock "${there[@]}"') ]]  # a line each
 part volume
