@@ -66,7 +66,7 @@ def ask_engine(words: str) -> str:
 
 
 def socket(path: str, words: str = "") -> str:
-    """Words for `ask` that ask the node's own engine: in a quarter of the time that the program docker takes."""
+    """Words for `ask`, to the node's own engine: in a quarter of the time that the program docker takes."""
     return f"{words} --unix-socket /var/run/docker.sock 'http://localhost{path}'".lstrip()
 
 
