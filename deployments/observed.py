@@ -91,8 +91,8 @@ def parse(lab: Lab, service: Service, said: Mapping[str, str | None]) -> Observa
             for node, told in there.items()
             for seen in health.parse_observation(lab, node, told["health"])
         ]
-        unwell = tuple(silent or (seen for seen in components if seen.wrong is not None))
-        unwell = unwell or tuple(_unanswered(lab, service, there[lab.master.name]))
+        wrong = silent or [seen for seen in components if seen.wrong is not None]
+        unwell = tuple(wrong or _unanswered(lab, service, there[lab.master.name]))
         return Observation(
             unwell=unwell,
             left=tuple(

@@ -76,6 +76,6 @@ def runs(container: str) -> str:
     return f'{told}; state=${{BASH_REMATCH[1]:-not there}}; echo "$state"; test "$state" = running'
 
 
-def responds(url: str) -> str:
-    """A check that passes when the URL answers with a success."""
-    return ask(f"-o /dev/null {url} 2>&1")
+def responds(*words: str) -> str:
+    """A check that passes when all that is asked, as by `ask`, answers with a success."""
+    return f"{ask(*(f'-o /dev/null {one}' for one in words))} 2>&1"

@@ -7,7 +7,7 @@ import json
 from lab.model import Lab, Node
 from provisioning.build import Built
 from provisioning.resources import Command, File, Masked, Member, Package, Resource, Unit
-from provisioning.roles import Health, Logs, ask, is_master, socket
+from provisioning.roles import Health, Logs, is_master, responds, socket
 
 # In place of the distribution's unit, which wants a socket unit and raises limits: both clash with the lab.
 UNIT = """[Unit]
@@ -61,7 +61,7 @@ def resources(lab: Lab, node: Node, built: Built) -> list[Resource]:
 
 def health(lab: Lab, node: Node) -> list[Health]:
     # Not /version, for which the engine starts two programs: it is asked often.
-    asked = [socket("/containers/json?limit=1", "-o /dev/null")]
+    asked = [socket("/containers/json?limit=1")]
     if not is_master(node):
-        asked.append(f"-o /dev/null http://{node.address}:2375/_ping")
-    return [Health("docker", node.name, f"{ask(*asked)} 2>&1", Logs(units=("docker",)))]
+        asked.append(f"http://{node.address}:2375/_ping")
+    return [Health("docker", node.name, responds(*asked), Logs(units=("docker",)))]

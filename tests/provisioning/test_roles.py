@@ -1,12 +1,14 @@
-"""What the roles say of the default lab, and that every script they hold is bash."""
+"""What the roles say of the default lab, how their checks ask, and that every script they hold is bash."""
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
@@ -18,7 +20,7 @@ from lab.testing import FakeShell, said
 from provisioning import converge
 from provisioning.build import Built
 from provisioning.resources import Container, File, Resource
-from provisioning.roles import consul, machine, service, swarm
+from provisioning.roles import ask, consul, machine, runs, service, socket, swarm
 from provisioning.stages import ROLES, healths, wanted
 
 ROOT = Path(__file__).parents[2]
@@ -209,6 +211,32 @@ def test_only_jenkins_is_not_waited_for() -> None:
 def test_every_role_is_in_one_stage() -> None:
     shipped = {path.stem for path in (ROOT / "provisioning" / "roles").glob("*.py")} - {"__init__"}
     assert sorted(shipped) == sorted(role_name(role) for role in ROLES)
+
+
+# --- how checks ask, with programs that are played ----------------------------------------------------------
+
+
+STATES = {
+    "running": ('{"Id":"1","Args":["\\"State\\":{\\"Status\\":\\"x"],"State":{"Status":"running"}}', True),
+    "exited": ('{"Id":"1","State":{"Status":"exited","Running":false}}', False),
+    "not there": ("", False),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_container_runs_only_when_the_engine_says_so(state: str, played: Any) -> None:
+    told, healthy = STATES[state]
+    played.program("curl", f"printf '%s' {shlex.quote(told)}" if told else "exit 22")
+    done = played.run(runs("registrator"))
+    assert (done.returncode == 0, done.stdout.strip()) == (healthy, state)
+
+
+def test_each_question_has_the_time_and_the_options_of_one_and_the_first_failure_ends_them() -> None:
+    assert ask("http://a/") == "curl -fsS -m 4 http://a/"
+    assert ask("-o /dev/null http://a/", socket("/b")) == (
+        "curl --fail-early -fsS -m 4 -o /dev/null http://a/ "
+        "--next -fsS -m 4 --unix-socket /var/run/docker.sock 'http://localhost/b'"
+    )
 
 
 # --- the files of a service ---------------------------------------------------------------------------------

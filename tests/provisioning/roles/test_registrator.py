@@ -45,9 +45,10 @@ class Node:
         self.own, self.known = "id-1", "id-1"
         self.services = [DB, BLUE]
         self.later: list[str] = []  # known at the second look
+        self.cut_at: int | None = None  # what the agent says ends there
 
     def run(self, script: str) -> Any:
-        agent = json.dumps({"Config": {"NodeID": self.own}}).replace('\\"', '"')
+        agent = json.dumps({"Config": {"NodeID": self.own}})[: self.cut_at]
         looks = [
             json.dumps({"Node": {"ID": self.known}, "Services": {id: {} for id in services}})
             for services in (self.services, self.services + self.later)
@@ -105,7 +106,7 @@ def test_of_a_consul_that_is_silent_nothing_can_be_told(node: Node) -> None:
 
 
 def test_an_answer_that_cannot_be_read_is_no_health(node: Node) -> None:
-    node.own = 'id-1"'  # JSON that ends in the middle, as one that was cut
+    node.cut_at = -1
     (health,) = registrator.health(LAB, NODE)
     done = node.run(health.check)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "not in the catalogue: cannot be told")
